@@ -1,0 +1,1 @@
+"""The exact loss landscape of deep linear networks."""
