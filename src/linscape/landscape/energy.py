@@ -1,0 +1,182 @@
+r"""The one-dimensional function that the loss of a one-output network comes down to.
+
+With the energy K that every layer carries at a critical point,
+
+    F(K) = E[y²] + D·K − cᵀ[τA + P K^{−D} I]^{−1} c,        min L = min over K ≥ 0 of F(K).
+
+Everything below is in y = log(τ K^D / P), the logarithm of the inverse ridge parameter
+λ/τ = P K^{−D}/τ. The architecture then moves no function but only a level: with
+
+    S(y) = Σ c_i²/(1 + a_i e^y)²,      log H(y) = (1 − 1/D) y + log S(y),
+
+F falls where h = log H − log ℓ is positive, ℓ = (P τ^{D−1})^{1/D}, and rises where it is negative.
+The slope of h lies in (−(1 + 1/D), 1 − 1/D) and its second derivative in [−½, 1], for any data.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linscape.enclosure import UNIT_ROUNDOFF
+from linscape.landscape.interval import Interval
+from linscape.problem import Problem
+from linscape.spectrum import Spectrum
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Energy:
+    """F, its slope, and what rounding and the errors of the spectrum can do to them.
+
+    Attributes
+    ----------
+    spectrum : Spectrum
+        The data; everything here is in its units.
+    depth : int
+        D ≥ 1.
+    log_inflation, log_decay_product : float
+        log τ and log P, both finite.
+    log_error : float
+        Bound on the rounding error of each of the two.
+    """
+
+    spectrum: Spectrum
+    depth: int
+    log_inflation: float
+    log_decay_product: float
+    log_error: float
+
+    @classmethod
+    def of(cls, problem: Problem, spectrum: Spectrum) -> "Energy":
+        """Return F for one output of a problem whose decays are all positive."""
+        network = problem.network
+        shift = log_decay_unit(problem, spectrum)
+        sizes = sum(abs(math.log(decay)) for decay in network.weight_decay) + abs(shift)
+        return cls(
+            spectrum=spectrum,
+            depth=network.depth,
+            log_inflation=network.log_inflation,
+            log_decay_product=network.log_decay_product - shift,
+            log_error=UNIT_ROUNDOFF * (2 * sizes + 4 * network.depth + 4),
+        )
+
+    def is_below(self, level: Interval) -> bool | None:
+        """Say whether P lies below a threshold known by its logarithm, None if undecided."""
+        error = self.log_error + (
+            2 * UNIT_ROUNDOFF * abs(level.upper) if math.isfinite(level.upper) else 0.0
+        )
+        if self.log_decay_product + error < level.lower:
+            return True
+        if self.log_decay_product - error >= level.upper:
+            return False
+        return None
+
+    @property
+    def log_level(self) -> float:
+        """Return log ℓ = (log P + (D − 1) log τ)/D."""
+        return (self.log_decay_product + (self.depth - 1) * self.log_inflation) / self.depth
+
+    def log_energy(self, y: Array | float) -> Array:
+        """Return log K = (y + log P − log τ)/D."""
+        return np.asarray((y + self.log_decay_product - self.log_inflation) / self.depth)
+
+    def log_decay(self, energy: Array | float) -> Array:
+        """Return y from log K."""
+        return np.asarray(self.depth * np.log(energy) - self.log_decay_product + self.log_inflation)
+
+    def slope(self, y: Array) -> tuple[Array, Array]:
+        """Return h and dh/dy."""
+        log_sum, share = power_sum(self.spectrum, y, 2)
+        growth = 1 - 1 / self.depth
+        return growth * y + log_sum - self.log_level, growth - 2 * share
+
+    def rise(self, y: Array) -> Array:
+        """Return log(G/ℓ) − log D, positive exactly where F lies below F(0).
+
+        F(0) − F = K (G/ℓ − D) with log G = (1 − 1/D) y + log Σ c_i²/(1 + a_i e^y).
+        """
+        log_sum, _ = power_sum(self.spectrum, y, 1)
+        growth = 1 - 1 / self.depth
+        result: Array = growth * y + log_sum - self.log_level - math.log(self.depth)
+        return result
+
+    def gain(self, y: Array) -> Array:
+        """Return F(0) − F, without cancellation: each factor keeps its own digits."""
+        with np.errstate(over="ignore", under="ignore"):
+            result: Array = self.depth * np.exp(self.log_energy(y)) * np.expm1(self.rise(y))
+        return result
+
+    def rounding(self, y: Array) -> Array:
+        """Return a bound on the rounding errors of h, of its level and of :meth:`rise`."""
+        terms = 64 + 8 * np.abs(y) + 8 * abs(self.log_level) + math.log2(1 + len(self.values))
+        result: Array = UNIT_ROUNDOFF * terms + self.log_error
+        return result
+
+    def gain_rounding(self, y: Array) -> Array:
+        """Return a bound on the rounding error of :meth:`gain`, errors of log P and τ included."""
+        with np.errstate(over="ignore", under="ignore"):
+            energy = self.depth * np.exp(self.log_energy(y))
+            ratio = np.exp(self.rise(y))
+        relative = 2 * self.rounding(y) + 2 * self.log_error
+        result: Array = energy * (ratio + np.abs(ratio - 1)) * relative
+        return result
+
+    @property
+    def values(self) -> Array:
+        """Return the eigenvalues a_i."""
+        return self.spectrum.values
+
+
+def log_decay_unit(problem: Problem, spectrum: Spectrum) -> float:
+    """Return the logarithm of the decay product that is 1 in the units of the spectrum.
+
+    Dividing L by the factor of its data term and by 2^{2t}, and measuring x in units 2^s, divides
+    the product of the D + 1 decays by factor^{D+1} · 2^{2tD + 2s}.
+    """
+    depth = problem.network.depth
+    exponent = 2 * spectrum.output_exponent * depth + 2 * spectrum.input_exponent
+    return (depth + 1) * math.log(problem.data_factor) + exponent * math.log(2)
+
+
+def power_sum(spectrum: Spectrum, y: Array, power: int) -> tuple[Array, Array]:
+    """Return log Σ c_i²/(1 + a_i e^y)^power, and the mean of a_i e^y/(1 + a_i e^y) in that sum."""
+    with np.errstate(under="ignore", divide="ignore"):
+        small = np.exp(-np.maximum(y, 0.0))  # 1/(1 + a e^y) = small/(small + a·large)
+        large = np.exp(np.minimum(y, 0.0))
+        size = float(np.max(np.abs(spectrum.coefficients), initial=0.0))
+        parts = (spectrum.coefficients / (size or 1.0)) ** 2
+        grown = large[:, None] * spectrum.values
+        fraction = 1 / (small[:, None] + grown)
+        terms = parts * fraction**power
+        total = terms.sum(axis=1)
+        share = (terms * grown * fraction).sum(axis=1) / total
+        logarithm = np.log(total) - power * np.maximum(y, 0.0) + 2 * np.log(size)
+    return logarithm, share
+
+
+def ridge_gain(spectrum: Spectrum, ridge: Array) -> Array:
+    """Return Σ c_i²/(a_i + μ) for each ridge parameter μ ≥ 0."""
+    result: Array = (spectrum.coefficients**2 / (spectrum.values + ridge[:, None])).sum(axis=1)
+    return result
+
+
+def ridge_error(spectrum: Spectrum, ridge: Array) -> Array:
+    """Bound how much the errors of the spectrum can add to, or take from, :func:`ridge_gain`.
+
+    With ‖E‖₂ ≤ e and ‖δ‖ ≤ e_c, A ≥ O diag(a − e) Oᵀ and, for M = diag(a − e) + μ,
+    (c + δ)ᵀM^{−1}(c + δ) ≤ cᵀM^{−1}c + 2e_c‖M^{−1}c‖ + e_c²/(a_min − e + μ); every a_i > 2e.
+    The bound grows as μ falls.
+    """
+    a, c, e = spectrum.values, spectrum.coefficients, spectrum.value_error
+    if not len(a):
+        return np.zeros(len(ridge))
+    exact = a + ridge[:, None]
+    lowered = exact - e
+    from_values = (c**2 * (e / (exact * lowered))).sum(axis=1)
+    predictor = np.sqrt(((c / lowered) ** 2).sum(axis=1))
+    error = spectrum.coefficient_error
+    result: Array = from_values + 2 * error * predictor + error**2 / lowered[:, 0]
+    return result

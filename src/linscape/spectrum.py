@@ -1,0 +1,135 @@
+"""The data as the theory of one output sees them: the measure (a_i, c_i²) and its error."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linscape.enclosure import UNIT_ROUNDOFF, EigenBounds, eigen_bounds
+from linscape.errors import InvalidMoments
+from linscape.problem import Problem
+
+Array = NDArray[np.float64]
+
+_FORMATION = 64 * 2 * UNIT_ROUNDOFF  # rounding, per input, that moments formed in float64 may carry
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvalues a_i > 0 of E[xxᵀ] with the components c_i of E[xy], in units of powers of two.
+
+    With x = 2^s x' and y = 2^t y', E[x'x'ᵀ] and E[x'y'] are of norm one; `values`, `coefficients`,
+    `second_moment_y` (which may then be infinite) and the errors are theirs. Directions whose
+    variance cannot be told from zero (a_i ≤ 2‖E‖₂) are left out: E[xy] lies in the range of
+    E[xxᵀ], so what the stored moments have of it there is rounding.
+
+    Attributes
+    ----------
+    values, coefficients : ndarray
+        a_i, ascending, and c_i, of the directions kept.
+    basis : (d, r) ndarray
+        Their eigenvectors.
+    second_moment_y : float
+        E[y'²].
+    value_error, coefficient_error : float
+        Proven bounds on the error of E[x'x'ᵀ] in the spectral norm, and of the vector c.
+    null_directions : int
+        Number of directions left out.
+    null_signal : float
+        Norm of the part of c they carry.
+    input_exponent, output_exponent : int
+        s and t.
+    """
+
+    values: Array
+    coefficients: Array
+    basis: Array
+    second_moment_y: float
+    value_error: float
+    coefficient_error: float
+    null_directions: int
+    null_signal: float
+    input_exponent: int
+    output_exponent: int
+
+
+def spectra(problem: Problem) -> list[Spectrum]:
+    """Diagonalise E[xxᵀ], noise on the inputs included, and return the measure of each output.
+
+    For biases free of decay the moments are the centred ones.
+
+    Raises
+    ------
+    InvalidMoments
+        If the moments are not those of any data: E[xy] with a part in a direction in which x does
+        not vary.
+    """
+    A, C, yy = linear_moments(problem)
+    s = -(-_norm_exponent(A) // 2)
+    bounds = eigen_bounds(np.ldexp(A, -2 * s))
+    # adding the input noise to the diagonal rounds it
+    extra = 4 * UNIT_ROUNDOFF * bounds.values[-1] if problem.network.input_noise else 0.0
+    variances = np.diagonal(yy)
+    return [
+        _measure(bounds, c, variance, s, extra) for c, variance in zip(C.T, variances, strict=True)
+    ]
+
+
+def _measure(
+    bounds: EigenBounds, c: Array, variance: float, input_exponent: int, extra: float
+) -> Spectrum:
+    s = input_exponent
+    t = _norm_exponent(c) - s if np.any(c) else -(-math.frexp(variance)[1] // 2)
+    with np.errstate(over="ignore"):
+        yy = float(np.ldexp(variance, -2 * t))
+    coefficients, coefficient_error = bounds.components(np.ldexp(c, -s - t))
+    value_error = bounds.value_error + extra
+    keep = bounds.values > 2 * value_error
+    null = coefficients[~keep]
+    _check_null(bounds.values[~keep], null, yy, value_error, len(c))
+    return Spectrum(
+        values=bounds.values[keep],
+        coefficients=coefficients[keep],
+        basis=bounds.basis[:, keep],
+        second_moment_y=yy,
+        value_error=value_error,
+        coefficient_error=coefficient_error,
+        null_directions=len(null),
+        null_signal=float(np.linalg.norm(null)),
+        input_exponent=s,
+        output_exponent=t,
+    )
+
+
+def linear_moments(problem: Problem) -> tuple[Array, Array, Array]:
+    """Return E[xxᵀ] (d, d), E[xyᵀ] (d, m), E[yyᵀ] (m, m) of the inputs as the noise leaves them.
+
+    For biases free of decay they are the centred ones.
+    """
+    moments, network = problem.moments, problem.network
+    if network.bias == "free":
+        A, C, yy = moments.covariance_x, moments.covariance_xy, moments.covariance_y
+    else:
+        A, C, yy = moments.A, moments.C, moments.yy
+    if network.input_noise:
+        A = A + np.diag(network.input_noise * np.diagonal(moments.A))
+    outputs = moments.outputs
+    return np.asarray(A), np.reshape(C, (-1, outputs)), np.reshape(yy, (outputs, outputs))
+
+
+def _norm_exponent(values: Array) -> int:
+    """Return the least k with ‖values‖ ≤ 2^k, without over- or underflow."""
+    top = int(np.frexp(np.max(np.abs(values), initial=0.0))[1])
+    return top + math.frexp(float(np.linalg.norm(np.ldexp(values, -top))))[1]
+
+
+def _check_null(values: Array, null: Array, yy: float, error: float, inputs: int) -> None:
+    slack = error + _FORMATION * inputs
+    excess = null**2 - (values + slack) * (yy * (1 + slack))
+    if np.any(excess > 0):
+        raise InvalidMoments(
+            "E[xy] must lie in the range of E[xxᵀ], but it has a part of norm "
+            f"{np.linalg.norm(null):.2g} (relative) in directions without variance: no data have "
+            "such moments; check that A, C and yy come from the same rows"
+        )
