@@ -20,6 +20,9 @@ _HOMES = {
     "dropout": "linscape.network",
     "global_minimum": "linscape.landscape",
     "phase": "linscape.landscape",
+    "solutions": "linscape.landscape",
+    "energy_curve": "linscape.landscape",
+    "Solution": "linscape.landscape",
     "read_moments": "linscape.moments",
 }
 

@@ -2,9 +2,12 @@ from linscape import errors as errors
 from linscape.landscape import CriticalWeightDecay as CriticalWeightDecay
 from linscape.landscape import GlobalMinimum as GlobalMinimum
 from linscape.landscape import Phase as Phase
+from linscape.landscape import Solution as Solution
 from linscape.landscape import critical_weight_decay as critical_weight_decay
+from linscape.landscape import energy_curve as energy_curve
 from linscape.landscape import global_minimum as global_minimum
 from linscape.landscape import phase as phase
+from linscape.landscape import solutions as solutions
 from linscape.moments import Moments as Moments
 from linscape.moments import read_moments as read_moments
 from linscape.network import Network as Network

@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 
 UNIT_ROUNDOFF = 2.0**-53
 _GRID = 1.5 * 2.0**26  # adding and subtracting it rounds to multiples of 2⁻²⁶
+_LARGE = 200
 _SAFETY = 1 + 2.0**-20  # covers the rounding of the norms themselves, for any d below 10⁴
 
 
@@ -83,21 +84,40 @@ def eigen_bounds(A: Array) -> EigenBounds:
     return EigenBounds(roots**2, Q, error, distance)
 
 
+def symmetric_product(A: Array, x: Array) -> tuple[Array, float]:
+    """Return Ax and a bound on its error's norm, for A as in :func:`eigen_bounds`, ‖x‖ ≤ 1."""
+    image = _rotate(A, x)
+    low = len(x) ** 1.5 * 2.0**-25 * float(np.linalg.norm(x))
+    return image, UNIT_ROUNDOFF * (2 * float(np.linalg.norm(image)) + low)
+
+
 def _split(X: Array) -> tuple[Array, Array]:
-    high = (X + _GRID) - _GRID
+    high = X + _GRID
+    high -= _GRID
     return high, X - high
 
 
 def _gram_error(B: Array, target: Array) -> float:
-    """Return a bound on ‖BBᵀ − target‖_F for B with rows of norm at most (nearly) one."""
+    """Return a bound on ‖BBᵀ − target‖₂ for B with rows of norm at most (nearly) one."""
     high, low = _split(B)
-    correction = low @ (B + high).T
-    residual = high @ high.T - target
-    residual += 0.5 * (correction + correction.T)
+    residual = high @ high.T
+    residual -= target
+    high += B
+    correction = low @ high.T
+    correction *= 0.5
+    residual += correction
+    residual += correction.T
     rows, columns = B.shape
     # |low| ≤ 2⁻²⁷ and rows of norm one bound the rounding of the correction's inner products
     rounding = 2 * columns * UNIT_ROUNDOFF * 2.0**-27 * math.sqrt(columns) * rows
-    return _SAFETY * (float(np.linalg.norm(residual)) + rounding)
+    return float(_SAFETY * (_symmetric_norm(residual) + rounding))
+
+
+def _symmetric_norm(R: Array) -> float:
+    """Return ‖R‖₂, or for a large matrix, where that costs more than it gains, ‖R‖_F above it."""
+    if len(R) > _LARGE:
+        return float(np.linalg.norm(R))
+    return float(np.max(np.abs(np.linalg.eigvalsh(R)), initial=0.0))
 
 
 def _rotate(Q: Array, c: Array) -> Array:

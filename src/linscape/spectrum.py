@@ -40,6 +40,8 @@ class Spectrum:
         Norm of the part of c they carry.
     input_exponent, output_exponent : int
         s and t.
+    second_moment_x, cross_moment : ndarray
+        E[x'x'ᵀ] and E[x'y'].
     """
 
     values: Array
@@ -52,6 +54,8 @@ class Spectrum:
     null_signal: float
     input_exponent: int
     output_exponent: int
+    second_moment_x: Array
+    cross_moment: Array
 
 
 def spectra(problem: Problem) -> list[Spectrum]:
@@ -67,23 +71,26 @@ def spectra(problem: Problem) -> list[Spectrum]:
     """
     A, C, yy = linear_moments(problem)
     s = -(-_norm_exponent(A) // 2)
-    bounds = eigen_bounds(np.ldexp(A, -2 * s))
+    A = np.ldexp(A, -2 * s)
+    bounds = eigen_bounds(A)
     # adding the input noise to the diagonal rounds it
     extra = 4 * UNIT_ROUNDOFF * bounds.values[-1] if problem.network.input_noise else 0.0
     variances = np.diagonal(yy)
     return [
-        _measure(bounds, c, variance, s, extra) for c, variance in zip(C.T, variances, strict=True)
+        _measure(A, bounds, c, variance, s, extra)
+        for c, variance in zip(C.T, variances, strict=True)
     ]
 
 
 def _measure(
-    bounds: EigenBounds, c: Array, variance: float, input_exponent: int, extra: float
+    A: Array, bounds: EigenBounds, c: Array, variance: float, input_exponent: int, extra: float
 ) -> Spectrum:
     s = input_exponent
     t = _norm_exponent(c) - s if np.any(c) else -(-math.frexp(variance)[1] // 2)
     with np.errstate(over="ignore"):
         yy = float(np.ldexp(variance, -2 * t))
-    coefficients, coefficient_error = bounds.components(np.ldexp(c, -s - t))
+    c = np.ldexp(c, -s - t)
+    coefficients, coefficient_error = bounds.components(c)
     value_error = bounds.value_error + extra
     keep = bounds.values > 2 * value_error
     null = coefficients[~keep]
@@ -99,6 +106,8 @@ def _measure(
         null_signal=float(np.linalg.norm(null)),
         input_exponent=s,
         output_exponent=t,
+        second_moment_x=A,
+        cross_moment=c,
     )
 
 

@@ -1,16 +1,20 @@
 """What the theory says of a problem: its global minimum, its phase, its thresholds."""
 
 from linscape.landscape.certificate import Certificate
-from linscape.landscape.minimum import global_minimum
+from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.phases import CriticalWeightDecay, Phase, critical_weight_decay, phase
-from linscape.landscape.solution import GlobalMinimum
+from linscape.landscape.solutions import Solution, energy_curve, solutions
+from linscape.landscape.solver import global_minimum
 
 __all__ = [
     "Certificate",
     "CriticalWeightDecay",
     "GlobalMinimum",
     "Phase",
+    "Solution",
     "critical_weight_decay",
+    "energy_curve",
     "global_minimum",
     "phase",
+    "solutions",
 ]

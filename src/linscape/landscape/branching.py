@@ -83,8 +83,7 @@ def undecided(
         split = unknown & ~narrow
         if not split.any():
             break
-        left, middle, right = left[split], middle[split], right[split]
-        left, right = np.append(left, middle), np.append(middle, right)
+        left, right = _divide(left[split], right[split])
     return _merge(np.concatenate(done_left), np.concatenate(done_right))
 
 
@@ -136,9 +135,16 @@ def supremum(
         if not open_.any():
             return lower, max(lower, settled), where
         remaining = float(np.max(upper[open_]))
-        left, middle, right = left[open_], middle[open_], right[open_]
-        left, right = np.append(left, middle), np.append(middle, right)
+        left, right = _divide(left[open_], right[open_])
     return lower, max(lower, settled, remaining), where
+
+
+def _divide(left: Array, right: Array) -> tuple[Array, Array]:
+    """Cut each box into eight: fewer rounds than halving, for the same number of evaluations."""
+    fractions = np.linspace(0, 1, 9)
+    edges = left[:, None] + fractions * (right - left)[:, None]
+    edges[:, -1] = right
+    return edges[:, :-1].ravel(), edges[:, 1:].ravel()
 
 
 def _merge(left: Array, right: Array) -> Boxes:

@@ -1,226 +1,182 @@
-"""The global minimum, with the interval in which it is proven to lie."""
+"""The global minimum as a result: its value, its predictor, its weights."""
 
-import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from linscape.enclosure import UNIT_ROUNDOFF
-from linscape.errors import OutOfRange
-from linscape.landscape.candidates import Gain, largest_gain
 from linscape.landscape.certificate import Certificate
-from linscape.landscape.energy import Energy, log_decay_unit, ridge_error, ridge_gain
-from linscape.landscape.solution import GlobalMinimum
-from linscape.landscape.theorems import covering_theorem
-from linscape.landscape.thresholds import thresholds
+from linscape.landscape.realisation import solution_weights
+from linscape.moments.rows import transformed_rows
 from linscape.problem import Problem
-from linscape.spectrum import Spectrum, linear_moments, spectra
 
 Array = NDArray[np.float64]
 
 
-class _Part(NamedTuple):
-    """The solution for one output, in the units of its spectrum."""
+@dataclass(frozen=True, eq=False)
+class GlobalMinimum:
+    """The global minimum of a problem's loss.
 
-    spectrum: Spectrum
-    gain: Gain
-    ridge: float  # μ in p = (A + μ)⁻¹c/τ; infinite at zero
-    is_trivial: bool | None
-
-
-def global_minimum(problem: Problem) -> GlobalMinimum:
-    r"""Return the global minimum of the loss over all weights, exactly.
-
-    With one output and every decay positive (no biases, or biases free of decay), any depth D ≥ 1,
-    widths, noise and moments:
-
-    .. math:: \min L = \min_{K ≥ 0} E[y²] + D·K − cᵀ[τA + P K^{−D} I]^{−1} c
-
-    where K = γ‖W‖² is the energy that every layer carries, τ the inflation and P the decay product.
-    All critical points of this function are isolated by branch and bound, so the least is proven to
-    be the least. Also covered: no hidden layer (ridge regression, any number of outputs), and no
-    decay at all (least squares of minimum norm, K = 0).
-
-    The result holds for the stored moments, taken as exact; directions whose variance cannot be
-    told from zero are taken to have none.
-
-    Parameters
+    Attributes
     ----------
+    loss : float
+        min L, in the units of the problem's reduction.
+    lower, upper : float
+        Proven: lower ≤ min L ≤ upper, for the stored moments.
+    gain : float
+        Loss at zero minus `loss`, not computed as that difference, so it keeps its digits.
+        (With biases free of decay, "zero" is the constant prediction E[y].)
+    gain_lower, gain_upper : float
+        Proven: gain_lower ≤ gain ≤ gain_upper.
+    is_trivial : bool or None
+        Whether zero is a global minimum; None where 64-bit floats cannot decide.
+    energy : float
+        K = γ‖W‖², the same for every layer.
+    predictor : ndarray
+        p with E[f(x) | x] = p·x + intercept: (d,), or (m, d) for a matrix of targets; in the units
+        of the problem's moments.
+    intercept : float or ndarray
+        E[y] − p·E[x] for biases free of decay, else 0.
+    certificate : Certificate
+        What is proven, and the parts of the interval.
     problem : Problem
-        Moments, network and reduction.
-
-    Returns
-    -------
-    GlobalMinimum
-        Loss with its interval, gain, energy, predictor, weights, certificate.
-
-    Raises
-    ------
-    NoExactSolution
-        If no theorem covers the problem: several outputs with hidden layers, biases that decay,
-        or some decays zero and others not.
-    OutOfRange
-        If the answer is too large or too small for a 64-bit float.
-
-    References
-    ----------
-    Ziyin, Li & Meng (2022), *Exact solutions of a deep linear network*, Theorems 1 and 2.
-
-    Examples
-    --------
-    One input, one hidden layer, A = c = E[y²] = 1 and γ = ½: the loss is (1 − p)² + 2γ|p|, least at
-    p = ½, where it is ¾ and each layer carries the energy γ|p| = ¼.
-
-    >>> import linscape as ls
-    >>> moments = ls.Moments([[1.0]], [1.0], 1.0)
-    >>> minimum = ls.global_minimum(ls.Problem(moments, ls.Network(hidden=(3,), weight_decay=0.5)))
-    >>> round(minimum.loss, 12), round(minimum.energy, 12), minimum.is_trivial
-    (0.75, 0.25, False)
+        What was solved.
     """
-    source = covering_theorem(problem)
-    parts = [_solve(problem, measure) for measure in spectra(problem)]
-    predictor = np.array([_predictor(problem, part) for part in parts])
-    return _assemble(problem, parts, predictor, source)
 
+    loss: float
+    lower: float
+    upper: float
+    gain: float
+    gain_lower: float
+    gain_upper: float
+    is_trivial: bool | None
+    energy: float
+    predictor: Array
+    intercept: float | Array
+    certificate: Certificate
+    problem: Problem = field(repr=False)
 
-def _solve(problem: Problem, measure: Spectrum) -> _Part:
-    network = problem.network
-    if network.depth == 0 or not any(network.weight_decay):
-        return _linear(problem, measure)
-    energy = Energy.of(problem, measure)
-    learns = energy.is_below(thresholds(measure, network.depth, network.log_inflation).learning)
-    if learns is False:
-        return _Part(measure, Gain.zero(), math.inf, True)
-    gain = largest_gain(energy)
-    return _Part(
-        measure, gain, _exponential(-gain.log_ridge, "the ridge"), False if learns else None
-    )
+    @property
+    def source(self) -> str:
+        """Return the theorem that the result rests on."""
+        return self.certificate.theorem
 
+    def predict(self, X: ArrayLike) -> Array:
+        """Return E[f(x)] for rows of data in their original units, whatever the moments' units.
 
-def _linear(problem: Problem, measure: Spectrum) -> _Part:
-    """Solve ridge regression, or least squares under noise: the ridge parameter is known."""
-    network = problem.network
-    ridge = 0.0
-    if network.depth == 0 and network.weight_decay[0]:
-        ridge = _exponential(
-            network.log_decay_product - log_decay_unit(problem, measure), "the ridge parameter"
+        Parameters
+        ----------
+        X : (n, d) array, sparse matrix or frame
+            Frames are read by the column names that the moments carry.
+
+        Returns
+        -------
+        (n,) or (n, m) ndarray
+            In the original units of y.
+
+        Examples
+        --------
+        >>> import linscape as ls
+        >>> moments = ls.Moments.from_arrays([[0.0], [2.0]], [1.0, 5.0]).standardized()
+        >>> minimum = ls.global_minimum(ls.Problem(moments, ls.Network(hidden=())))
+        >>> minimum.predict([[3.0]])
+        array([7.])
+        """
+        moments = self.problem.moments
+        x = transformed_rows(moments, X)
+        return moments.transform.original_y(x @ self.predictor.T + self.intercept)
+
+    def prediction_variance(self, X: ArrayLike) -> Array:
+        """Return Var f(x) over the noise alone, in the original units of y squared.
+
+        (τ − 1)(p·x)² where the inputs carry no noise; with biases free of decay x is taken from
+        its mean, because the hidden biases cancel what the noise would do to it.
+
+        References
+        ----------
+        Ziyin, Li & Meng (2022), Theorem 4.
+        """
+        network, moments = self.problem.network, self.problem.moments
+        x = transformed_rows(moments, X)
+        mean = x @ self.predictor.T
+        own = network.input_noise * (x**2 @ (self.predictor**2).T)
+        if network.bias == "free":
+            mean = mean - np.asarray(moments.mean_x) @ self.predictor.T
+        inflation = network.inflation
+        scale = np.asarray(moments.transform.scale_y)
+        variance: Array = ((inflation - 1) * mean**2 + inflation * own) * scale**2
+        return variance
+
+    def weights(self, rng: np.random.Generator | None = None) -> list[Array]:
+        """Return weights that realise the minimum: rank-one layers of equal energy.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator, optional
+            Draws the signs of the units, which the loss does not depend on; all plus by default.
+
+        Returns
+        -------
+        list of ndarray
+            W_1, …, W_D, U as :meth:`linscape.Problem.loss` takes them.
+
+        Raises
+        ------
+        OutOfRange
+            If a weight does not fit a 64-bit float.
+
+        Examples
+        --------
+        >>> import linscape as ls
+        >>> network = ls.Network(hidden=(2,), weight_decay=0.5)
+        >>> problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), network)
+        >>> minimum = ls.global_minimum(problem)
+        >>> round(problem.loss(minimum.weights()), 12)
+        0.75
+        """
+        network = self.problem.network
+        signs = None
+        if rng is not None:
+            signs = [rng.choice([-1.0, 1.0], size=width) for width in network.hidden]
+        if network.depth == 0:
+            weights = [np.atleast_2d(self.predictor)]
+        else:
+            weights = solution_weights(network, np.ravel(self.predictor), signs)
+        if network.bias == "free":
+            weights = self._with_biases(weights)
+        return weights
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as numbers, lists and words, ready for JSON."""
+        return {
+            "loss": self.loss,
+            "lower": self.lower,
+            "upper": self.upper,
+            "gain": self.gain,
+            "gain_lower": self.gain_lower,
+            "gain_upper": self.gain_upper,
+            "is_trivial": self.is_trivial,
+            "energy": self.energy,
+            "predictor": self.predictor.tolist(),
+            "intercept": np.asarray(self.intercept).tolist(),
+            "certificate": self.certificate.to_dict(),
+        }
+
+    def __repr__(self) -> str:
+        """Return the result in a few readable lines."""
+        kind = {True: "zero", False: "nontrivial", None: "undecided whether zero"}
+        return (
+            f"GlobalMinimum: {kind[self.is_trivial]}, loss {self.loss:.10g} "
+            f"in [{self.lower:.17g}, {self.upper:.17g}]\n"
+            f"  gain over zero {self.gain:.10g}, energy of each layer {self.energy:.6g}\n"
+            f"  by {self.source}"
         )
-    inflation = network.inflation
-    at = np.array([ridge])
-    value = float(ridge_gain(measure, at)[0]) / inflation
-    spectral = float(ridge_error(measure, at)[0]) / inflation
-    rounding = (64 + math.log2(1 + len(measure.values))) * UNIT_ROUNDOFF * value
-    lower = max(value - spectral - rounding, 0.0)
-    gain = Gain(lower, value, value + spectral + rounding, -math.inf, rounding, spectral)
-    return _Part(measure, gain, ridge, not np.any(measure.coefficients))
 
-
-def _predictor(problem: Problem, part: _Part) -> Array:
-    """Return p = (τA + λ)⁻¹c in the units of the problem."""
-    measure = part.spectrum
-    if math.isinf(part.ridge):
-        return np.zeros(problem.moments.inputs)
-    components = measure.coefficients / (measure.values + part.ridge)
-    scaled = measure.basis @ components * math.exp(-problem.network.log_inflation)
-    with np.errstate(over="ignore"):
-        predictor = np.ldexp(scaled, measure.output_exponent - measure.input_exponent)
-    if not np.isfinite(predictor).all() or (np.any(scaled) and not np.any(predictor)):
-        raise OutOfRange(
-            "the predictor of the global minimum does not fit a 64-bit float; rescale x or y"
-        )
-    return predictor
-
-
-def _assemble(
-    problem: Problem, parts: Sequence[_Part], predictor: Array, source: str
-) -> GlobalMinimum:
-    lower, value, upper = (
-        math.fsum(_in_units(problem, part, getattr(part.gain, name)) for part in parts)
-        for name in ("lower", "value", "upper")
-    )
-    truncation = math.fsum(_in_units(problem, part, _truncation(problem, part)) for part in parts)
-    at_zero = problem.data_factor * float(np.trace(linear_moments(problem)[2]))
-    several = 1 + 8 * len(parts) * UNIT_ROUNDOFF
-    gain_upper, gain_lower = (upper + truncation) * several, lower / several
-    slack = 4 * UNIT_ROUNDOFF * at_zero
-    least = max(at_zero - gain_upper - slack, 0.0)
-    most = at_zero - gain_lower + slack
-    loss = min(max(at_zero - value, least), most)
-    decisions = [part.is_trivial for part in parts]
-    return GlobalMinimum(
-        problem=problem,
-        loss=loss,
-        lower=least,
-        upper=most,
-        gain=value,
-        gain_lower=gain_lower,
-        gain_upper=gain_upper,
-        is_trivial=None if None in decisions else all(decisions),
-        energy=_energy(problem, predictor),
-        predictor=_flat(problem, predictor),
-        intercept=_intercept(problem, predictor),
-        certificate=Certificate(
-            theorem=source,
-            lower=least,
-            upper=most,
-            rounding=math.fsum(_in_units(problem, part, part.gain.rounding) for part in parts),
-            spectral=math.fsum(_in_units(problem, part, part.gain.spectral) for part in parts),
-            truncation=truncation,
-            null_directions=max(part.spectrum.null_directions for part in parts),
-        ),
-    )
-
-
-def _truncation(problem: Problem, part: _Part) -> float:
-    """Return what the part of E[xy] without variance could gain if its variance were rounding."""
-    measure = part.spectrum
-    if math.isinf(part.ridge) or not measure.null_signal:
-        return 0.0
-    variance = max(measure.value_error, 2 * UNIT_ROUNDOFF)
-    return measure.null_signal**2 / (variance + part.ridge) / problem.network.inflation
-
-
-def _in_units(problem: Problem, part: _Part, gain: float) -> float:
-    with np.errstate(over="ignore"):
-        value = float(np.ldexp(problem.data_factor * gain, 2 * part.spectrum.output_exponent))
-    if math.isinf(value):
-        raise OutOfRange("the gain does not fit a 64-bit float; rescale y")
-    return value
-
-
-def _energy(problem: Problem, predictor: Array) -> float:
-    """Return K = (P‖p‖²)^{1/(D+1)}, the energy γ‖W‖² of each layer."""
-    size = float(np.max(np.abs(predictor)))
-    if size == 0 or not all(problem.network.weight_decay):
-        return 0.0
-    log_norm = math.log(size) + math.log(float(np.linalg.norm(predictor / size)))
-    total = problem.network.log_decay_product + 2 * log_norm
-    return _exponential(total / (problem.network.depth + 1), "the energy")
-
-
-def _exponential(logarithm: float, name: str) -> float:
-    if logarithm == math.inf:
-        return math.inf
-    if not -744 < logarithm < 709:
-        raise OutOfRange(
-            f"{name} is exp({logarithm:.6g}), outside the range of a 64-bit float; "
-            "rescale the data or the decays"
-        )
-    return math.exp(logarithm)
-
-
-def _flat(problem: Problem, predictor: Array) -> Array:
-    return predictor[0] if problem.moments.C.ndim == 1 else predictor
-
-
-def _intercept(problem: Problem, predictor: Array) -> float | Array:
-    """Return E[y] − p·E[x] for biases free of decay, else zero."""
-    moments = problem.moments
-    if problem.network.bias == "free":
-        mean_y = np.reshape(np.asarray(moments.mean_y), -1)
-        intercept = mean_y - predictor @ np.asarray(moments.mean_x)
-    else:
-        intercept = np.zeros(len(predictor))
-    return float(intercept[0]) if moments.C.ndim == 1 else intercept
+    def _with_biases(self, weights: list[Array]) -> list[Array]:
+        """Append biases: the first layer centres x, the last adds E[y], the others vanish."""
+        moments = self.problem.moments
+        biases = [np.zeros(len(matrix)) for matrix in weights]
+        biases[0] = -weights[0] @ np.asarray(moments.mean_x)
+        biases[-1] = biases[-1] + np.reshape(np.asarray(moments.mean_y), -1)
+        return [np.column_stack(pair) for pair in zip(weights, biases, strict=True)]

@@ -9,7 +9,7 @@ import numpy as np
 from linscape.landscape.energy import Energy, log_decay_unit
 from linscape.landscape.interval import Interval
 from linscape.landscape.theorems import covering_theorem, require_free_biases, require_one_output
-from linscape.landscape.thresholds import Thresholds, thresholds
+from linscape.landscape.thresholds import existence_threshold, learning_threshold
 from linscape.problem import Problem
 from linscape.spectrum import spectra
 
@@ -102,19 +102,16 @@ def critical_weight_decay(problem: Problem) -> CriticalWeightDecay:
     >>> round(critical.learning, 12), round(critical.learning_factor, 12)
     (3.0, 2.0)
     """
-    levels = _log_thresholds(problem)
+    learning, existence = _log_thresholds(problem)
     layers = problem.network.depth + 1
     own = problem.network.log_decay_product
-    learning, existence = (
-        tuple(_exponential(bound / layers) for bound in level) for level in levels
-    )
     return CriticalWeightDecay(
-        learning=_middle(levels.learning, 0.0, layers),
-        existence=_middle(levels.existence, 0.0, layers),
-        learning_factor=_middle(levels.learning, own, layers),
-        existence_factor=_middle(levels.existence, own, layers),
-        learning_interval=(learning[0], learning[1]),
-        existence_interval=(existence[0], existence[1]),
+        learning=_middle(learning, 0.0, layers),
+        existence=_middle(existence, 0.0, layers),
+        learning_factor=_middle(learning, own, layers),
+        existence_factor=_middle(existence, own, layers),
+        learning_interval=_decays(learning, layers),
+        existence_interval=_decays(existence, layers),
     )
 
 
@@ -149,13 +146,13 @@ def phase(problem: Problem) -> Phase:
     depth = problem.network.depth
     (measure,) = spectra(problem)
     if depth == 0 or not any(problem.network.weight_decay):
-        learns = bool(np.any(measure.coefficients))
-        return Phase("learning" if learns else "collapsed", False, not learns)
+        signal = bool(np.any(measure.coefficients))
+        return Phase("learning" if signal else "collapsed", False, not signal)
     energy = Energy.of(problem, measure)
-    levels = thresholds(measure, depth, energy.log_inflation)
-    learns, exists = energy.is_below(levels.learning), energy.is_below(levels.existence)
+    learns = energy.is_below(learning_threshold(measure, depth, energy.log_inflation))
     if learns:
         return Phase("learning", False, depth > 1)
+    exists = energy.is_below(existence_threshold(measure, depth, energy.log_inflation))
     if exists is False:
         return Phase("collapsed", False, True)
     if learns is False and exists:
@@ -163,7 +160,7 @@ def phase(problem: Problem) -> Phase:
     return Phase("undecided", True, True if depth > 1 else None)
 
 
-def _log_thresholds(problem: Problem) -> Thresholds:
+def _log_thresholds(problem: Problem) -> tuple[Interval, Interval]:
     """Return log P* and log P_e in the units of the problem."""
     require_free_biases(problem)
     require_one_output(problem)
@@ -171,13 +168,22 @@ def _log_thresholds(problem: Problem) -> Thresholds:
     depth = problem.network.depth
     if depth == 0:
         level = math.inf if np.any(measure.coefficients) else -math.inf
-        return Thresholds(Interval(level, level), Interval(level, level))
-    levels = thresholds(measure, depth, problem.network.log_inflation)
+        return Interval(level, level), Interval(level, level)
+    inflation = problem.network.log_inflation
+    levels = (
+        learning_threshold(measure, depth, inflation),
+        existence_threshold(measure, depth, inflation),
+    )
     shift = log_decay_unit(problem, measure)
     error = 4e-16 * abs(shift)
-    return Thresholds(
-        *(Interval(level.lower + shift - error, level.upper + shift + error) for level in levels)
+    learning, existence = (
+        Interval(level.lower + shift - error, level.upper + shift + error) for level in levels
     )
+    return learning, existence
+
+
+def _decays(level: Interval, layers: int) -> tuple[float, float]:
+    return _exponential(level.lower / layers), _exponential(level.upper / layers)
 
 
 def _middle(level: Interval, own: float, layers: int) -> float:

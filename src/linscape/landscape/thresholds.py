@@ -7,7 +7,6 @@ with t^D = e^y in the variable of :mod:`linscape.landscape.energy`. For D = 1 bo
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,32 +23,26 @@ _TOLERANCE = 2.0**-50
 _WIDTH = 2.0**-26  # the maximum is flat to second order: this is 1e-16 of it
 
 
-class Thresholds(NamedTuple):
-    """log P* and log P_e, in the units of the spectrum, each with its proven interval."""
+def learning_threshold(spectrum: Spectrum, depth: int, log_inflation: float) -> Interval:
+    """Enclose log P* of a network with D ≥ 1 hidden layers, in the units of the spectrum."""
+    if depth == 1 or not np.any(spectrum.coefficients):
+        return _log_square(spectrum)
+    shift = (1 - depth) * log_inflation - depth * math.log(depth)
+    return _product(_maximum(spectrum, depth, 1), depth, shift)
 
-    learning: Interval
-    existence: Interval
 
-
-def thresholds(spectrum: Spectrum, depth: int, log_inflation: float) -> Thresholds:
-    """Enclose both critical decay products of a network with D ≥ 1 hidden layers."""
-    if not np.any(spectrum.coefficients):
-        return Thresholds(Interval(-math.inf, -math.inf), Interval(-math.inf, -math.inf))
-    if depth == 1:
-        both = _log_square(spectrum)
-        return Thresholds(both, both)
-    learning = _maximum(spectrum, depth, 1)
-    existence = _maximum(spectrum, depth, 2)
-    shift = (1 - depth) * log_inflation
-    return Thresholds(
-        _product(learning, depth, shift - depth * math.log(depth)),
-        _product(existence, depth, shift),
-    )
+def existence_threshold(spectrum: Spectrum, depth: int, log_inflation: float) -> Interval:
+    """Enclose log P_e of a network with D ≥ 1 hidden layers, in the units of the spectrum."""
+    if depth == 1 or not np.any(spectrum.coefficients):
+        return _log_square(spectrum)
+    return _product(_maximum(spectrum, depth, 2), depth, (1 - depth) * log_inflation)
 
 
 def _log_square(spectrum: Spectrum) -> Interval:
     """Enclose log ‖c‖²."""
     norm = float(np.linalg.norm(spectrum.coefficients))
+    if norm == 0:
+        return Interval(-math.inf, -math.inf)
     error = spectrum.coefficient_error + 8 * UNIT_ROUNDOFF * norm
     lower = 2 * math.log(norm - error) if norm > error else -math.inf
     return Interval(lower, 2 * math.log(norm + error))

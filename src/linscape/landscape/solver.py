@@ -1,0 +1,257 @@
+"""The global minimum, with the interval in which it is proven to lie."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linscape.enclosure import UNIT_ROUNDOFF
+from linscape.errors import OutOfRange
+from linscape.landscape.attained import attained_gain
+from linscape.landscape.candidates import Gain, largest_gain
+from linscape.landscape.certificate import Certificate
+from linscape.landscape.energy import Energy, log_decay_unit, ridge_error, ridge_gain
+from linscape.landscape.minimum import GlobalMinimum
+from linscape.landscape.theorems import covering_theorem
+from linscape.landscape.thresholds import learning_threshold
+from linscape.problem import Problem
+from linscape.spectrum import Spectrum, linear_moments, spectra
+
+Array = NDArray[np.float64]
+
+
+class _Part(NamedTuple):
+    """The solution for one output, in the units of its spectrum."""
+
+    spectrum: Spectrum
+    gain: Gain
+    ridge: float  # μ in p = (A + μ)⁻¹c/τ; infinite at zero
+    predictor: Array
+    is_trivial: bool | None
+
+
+def global_minimum(problem: Problem) -> GlobalMinimum:
+    r"""Return the global minimum of the loss over all weights, exactly.
+
+    With one output and every decay positive (no biases, or biases free of decay), any depth D ≥ 1,
+    widths, noise and moments:
+
+    .. math:: \min L = \min_{K ≥ 0} E[y²] + D·K − cᵀ[τA + P K^{−D} I]^{−1} c
+
+    where K = γ‖W‖² is the energy that every layer carries, τ the inflation and P the decay product.
+    All critical points of this function are isolated by branch and bound, so the least is proven to
+    be the least. Also covered: no hidden layer (ridge regression, any number of outputs), and no
+    decay at all (least squares of minimum norm, K = 0).
+
+    The result holds for the stored moments, taken as exact; directions whose variance cannot be
+    told from zero are taken to have none.
+
+    Parameters
+    ----------
+    problem : Problem
+        Moments, network and reduction.
+
+    Returns
+    -------
+    GlobalMinimum
+        Loss with its interval, gain, energy, predictor, weights, certificate.
+
+    Raises
+    ------
+    NoExactSolution
+        If no theorem covers the problem: several outputs with hidden layers, biases that decay,
+        or some decays zero and others not.
+    OutOfRange
+        If the answer is too large or too small for a 64-bit float.
+
+    References
+    ----------
+    Ziyin, Li & Meng (2022), *Exact solutions of a deep linear network*, Theorems 1 and 2.
+
+    Examples
+    --------
+    One input, one hidden layer, A = c = E[y²] = 1 and γ = ½: the loss is (1 − p)² + 2γ|p|, least at
+    p = ½, where it is ¾ and each layer carries the energy γ|p| = ¼.
+
+    >>> import linscape as ls
+    >>> moments = ls.Moments([[1.0]], [1.0], 1.0)
+    >>> minimum = ls.global_minimum(ls.Problem(moments, ls.Network(hidden=(3,), weight_decay=0.5)))
+    >>> round(minimum.loss, 12), round(minimum.energy, 12), minimum.is_trivial
+    (0.75, 0.25, False)
+    """
+    source = covering_theorem(problem)
+    parts = [_solve(problem, measure) for measure in spectra(problem)]
+    predictor = np.array([_predictor(part) for part in parts])
+    return _assemble(problem, parts, predictor, source)
+
+
+def _solve(problem: Problem, measure: Spectrum) -> _Part:
+    network = problem.network
+    if network.depth == 0 or not any(network.weight_decay):
+        return _linear(problem, measure)
+    energy = Energy.of(problem, measure)
+    gain = largest_gain(energy)
+    trivial = _is_trivial(energy, gain)
+    if trivial:
+        gain = Gain.zero()
+    if gain.log_ridge == -math.inf:
+        return _Part(measure, gain, math.inf, np.zeros(problem.moments.inputs), trivial)
+    ridge = _exponential(-gain.log_ridge, "the ridge parameter of the minimum")
+    return _attained(problem, measure, gain, ridge, energy.log_decay_product, trivial)
+
+
+def _is_trivial(energy: Energy, gain: Gain) -> bool | None:
+    """Say whether zero is the minimum, that is P ≥ P*; None if undecided.
+
+    A gain proven positive, or proven absent, decides; near the transition log P* is enclosed by
+    itself, which is sharper.
+    """
+    if gain.lower > 0 or gain.upper == 0:
+        return gain.upper == 0
+    learns = energy.is_below(
+        learning_threshold(energy.spectrum, energy.depth, energy.log_inflation)
+    )
+    return None if learns is None else not learns
+
+
+def _linear(problem: Problem, measure: Spectrum) -> _Part:
+    """Solve ridge regression, or least squares under noise: the ridge parameter is known."""
+    network = problem.network
+    log_decay, ridge = -math.inf, 0.0
+    if network.depth == 0 and network.weight_decay[0]:
+        log_decay = network.log_decay_product - log_decay_unit(problem, measure)
+        ridge = _exponential(log_decay, "the ridge parameter")
+    inflation = network.inflation
+    at = np.array([ridge])
+    value = float(ridge_gain(measure, at)[0]) / inflation
+    spectral = float(ridge_error(measure, at)[0]) / inflation
+    rounding = (64 + math.log2(1 + len(measure.values))) * UNIT_ROUNDOFF * value
+    lower = max(value - spectral - rounding, 0.0)
+    gain = Gain(lower, value, value + spectral + rounding, -math.inf, rounding, spectral)
+    return _attained(problem, measure, gain, ridge, log_decay, not np.any(measure.coefficients))
+
+
+def _attained(
+    problem: Problem,
+    measure: Spectrum,
+    gain: Gain,
+    ridge: float,
+    log_decay: float,
+    is_trivial: bool | None,
+) -> _Part:
+    """Add the predictor p = (A + μ)⁻¹c/τ, and the gain it attains where that is sharper."""
+    network = problem.network
+    components = measure.coefficients / (measure.values + ridge)
+    predictor = measure.basis @ components * math.exp(-network.log_inflation)
+    value, error = attained_gain(network, measure, log_decay, predictor)
+    lower = max(gain.lower, value - error)
+    if error < gain.rounding + gain.spectral:
+        gain = gain._replace(value=max(value, 0.0))
+    return _Part(measure, gain._replace(lower=lower), ridge, predictor, is_trivial)
+
+
+def _predictor(part: _Part) -> Array:
+    """Return p in the units of the problem."""
+    exponent = part.spectrum.output_exponent - part.spectrum.input_exponent
+    with np.errstate(over="ignore"):
+        predictor = np.ldexp(part.predictor, exponent)
+    if not np.isfinite(predictor).all() or (np.any(part.predictor) and not np.any(predictor)):
+        raise OutOfRange(
+            "the predictor of the global minimum does not fit a 64-bit float; rescale x or y"
+        )
+    return predictor
+
+
+def _assemble(
+    problem: Problem, parts: Sequence[_Part], predictor: Array, source: str
+) -> GlobalMinimum:
+    lower, value, upper = (
+        math.fsum(_in_units(problem, part, getattr(part.gain, name)) for part in parts)
+        for name in ("lower", "value", "upper")
+    )
+    truncation = math.fsum(_in_units(problem, part, _truncation(problem, part)) for part in parts)
+    at_zero = problem.data_factor * float(np.trace(linear_moments(problem)[2]))
+    several = 1 + 8 * len(parts) * UNIT_ROUNDOFF
+    gain_upper, gain_lower = (upper + truncation) * several, lower / several
+    slack = 4 * UNIT_ROUNDOFF * at_zero
+    least = max(at_zero - gain_upper - slack, 0.0)
+    most = at_zero - gain_lower + slack
+    loss = min(max(at_zero - value, least), most)
+    decisions = [part.is_trivial for part in parts]
+    return GlobalMinimum(
+        problem=problem,
+        loss=loss,
+        lower=least,
+        upper=most,
+        gain=value,
+        gain_lower=gain_lower,
+        gain_upper=gain_upper,
+        is_trivial=None if None in decisions else all(decisions),
+        energy=_energy(problem, predictor),
+        predictor=_flat(problem, predictor),
+        intercept=_intercept(problem, predictor),
+        certificate=Certificate(
+            theorem=source,
+            lower=least,
+            upper=most,
+            rounding=math.fsum(_in_units(problem, part, part.gain.rounding) for part in parts),
+            spectral=math.fsum(_in_units(problem, part, part.gain.spectral) for part in parts),
+            truncation=truncation,
+            null_directions=max(part.spectrum.null_directions for part in parts),
+        ),
+    )
+
+
+def _truncation(problem: Problem, part: _Part) -> float:
+    """Return what the part of E[xy] without variance could gain if its variance were rounding."""
+    measure = part.spectrum
+    if math.isinf(part.ridge) or not measure.null_signal:
+        return 0.0
+    variance = max(measure.value_error, 2 * UNIT_ROUNDOFF)
+    return measure.null_signal**2 / (variance + part.ridge) / problem.network.inflation
+
+
+def _in_units(problem: Problem, part: _Part, gain: float) -> float:
+    with np.errstate(over="ignore"):
+        value = float(np.ldexp(problem.data_factor * gain, 2 * part.spectrum.output_exponent))
+    if math.isinf(value):
+        raise OutOfRange("the gain does not fit a 64-bit float; rescale y")
+    return value
+
+
+def _energy(problem: Problem, predictor: Array) -> float:
+    """Return K = (P‖p‖²)^{1/(D+1)}, the energy γ‖W‖² of each layer."""
+    size = float(np.max(np.abs(predictor)))
+    if size == 0 or not all(problem.network.weight_decay):
+        return 0.0
+    log_norm = math.log(size) + math.log(float(np.linalg.norm(predictor / size)))
+    total = problem.network.log_decay_product + 2 * log_norm
+    return _exponential(total / (problem.network.depth + 1), "the energy")
+
+
+def _exponential(logarithm: float, name: str) -> float:
+    if logarithm == math.inf:
+        return math.inf
+    if not -744 < logarithm < 709:
+        raise OutOfRange(
+            f"{name} is exp({logarithm:.6g}), outside the range of a 64-bit float; "
+            "rescale the data or the decays"
+        )
+    return math.exp(logarithm)
+
+
+def _flat(problem: Problem, predictor: Array) -> Array:
+    return predictor[0] if problem.moments.C.ndim == 1 else predictor
+
+
+def _intercept(problem: Problem, predictor: Array) -> float | Array:
+    """Return E[y] − p·E[x] for biases free of decay, else zero."""
+    moments = problem.moments
+    if problem.network.bias == "free":
+        mean_y = np.reshape(np.asarray(moments.mean_y), -1)
+        intercept = mean_y - predictor @ np.asarray(moments.mean_x)
+    else:
+        intercept = np.zeros(len(predictor))
+    return float(intercept[0]) if moments.C.ndim == 1 else intercept
