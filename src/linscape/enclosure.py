@@ -66,7 +66,7 @@ def eigen_bounds(A: Array) -> EigenBounds:
     (array([0.25, 0.5 ]), 0.0)
     """
     diagonal = np.diagonal(A)
-    if np.count_nonzero(A) == np.count_nonzero(diagonal):
+    if _is_diagonal(A):
         order = np.argsort(diagonal, kind="stable")
         values = np.maximum(diagonal[order], 0.0)
         negative = max(0.0, -float(np.min(diagonal, initial=0.0)))
@@ -89,6 +89,10 @@ def symmetric_product(A: Array, x: Array) -> tuple[Array, float]:
     image = _rotate(A, x)
     low = len(x) ** 1.5 * 2.0**-25 * float(np.linalg.norm(x))
     return image, UNIT_ROUNDOFF * (2 * float(np.linalg.norm(image)) + low)
+
+
+def _is_diagonal(A: Array) -> bool:
+    return not any(row[:i].any() or row[i + 1 :].any() for i, row in enumerate(A))
 
 
 def _split(X: Array) -> tuple[Array, Array]:

@@ -92,13 +92,13 @@ def _measure(
     c = np.ldexp(c, -s - t)
     coefficients, coefficient_error = bounds.components(c)
     value_error = bounds.value_error + extra
-    keep = bounds.values > 2 * value_error
-    null = coefficients[~keep]
-    _check_null(bounds.values[~keep], null, yy, value_error, len(c))
+    first = int(np.searchsorted(bounds.values, 2 * value_error, side="right"))
+    null = coefficients[:first]
+    _check_null(bounds.values[:first], null, yy, value_error, len(c))
     return Spectrum(
-        values=bounds.values[keep],
-        coefficients=coefficients[keep],
-        basis=bounds.basis[:, keep],
+        values=bounds.values[first:],
+        coefficients=coefficients[first:],
+        basis=bounds.basis[:, first:],
         second_moment_y=yy,
         value_error=value_error,
         coefficient_error=coefficient_error,

@@ -1,0 +1,51 @@
+"""Run every benchmark, print the table, and keep it with the machine it was measured on."""
+
+import importlib
+import json
+import os
+import platform
+import sys
+from datetime import date
+from pathlib import Path
+
+NAMES = ("ridge", "solve", "training", "startup")
+RESULTS = Path(__file__).parent / "results.json"
+
+
+def machine() -> dict[str, str | int | None]:
+    """Describe where the numbers come from."""
+    import numpy
+    import scipy
+    import sklearn
+    import torch
+
+    return {
+        "date": date.today().isoformat(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "numpy": numpy.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "torch": torch.__version__,
+    }
+
+
+def main(names: list[str]) -> None:
+    """Run the named benchmarks, all by default; only a complete run is kept."""
+    tables = {}
+    for name in names or NAMES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        print(f"{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+        tables[name] = module.run()
+        reference = next(iter(tables[name].values()))
+        for contender, seconds in tables[name].items():
+            print(f"  {contender:<44} {seconds * 1e3:>10.1f} ms   × {seconds / reference:.3g}")
+    if not names:
+        document = {"machine": machine(), "seconds": tables}
+        RESULTS.write_text(json.dumps(document, indent=2) + "\n")
+        print(f"written to {RESULTS}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
