@@ -83,8 +83,9 @@ def _descending(energy: Energy, log_square: float, right: float) -> Boxes:
     if excess <= -noise:
         return Boxes(np.empty(0), np.empty(0))
     # S ≥ ‖c‖²/(1 + a_max e^y)², so h > 0 up to e^y = (√(‖c‖²/ℓ) − 1)/a_max
-    reach = np.expm1(max(excess - 2 * noise, 1e-300) / 2) / energy.values[-1]
-    left = max(float(np.log(reach)) - 1e-6, right - 2000.0)
+    half = max(excess - 2 * noise, 1e-300) / 2
+    log_reach = half + np.log(-np.expm1(-half)) - np.log(energy.values[-1])
+    left = max(float(log_reach) - 1e-6, right - 2000.0)
     for _ in range(12):
         y = np.linspace(left, right, 65)
         value, slack = energy.slope(y)[0], energy.rounding(y)
@@ -99,8 +100,12 @@ def _gain_over(energy: Energy, boxes: Boxes) -> Array:
     middle, half = (boxes.left + boxes.right) / 2, (boxes.right - boxes.left) / 2
     slack = energy.rounding(middle)
     lower, upper = enclose(*energy.slope(middle), half, _CURVATURE)
-    steepest = np.maximum(np.abs(np.expm1(lower - slack)), np.abs(np.expm1(upper + slack)))
-    change = half * np.exp(energy.log_energy(boxes.right)) * steepest
+    level = energy.log_energy(boxes.right)
+    with np.errstate(over="ignore", under="ignore"):
+        # K|e^h − 1| is at most K e^h where h is large, and in logarithms that stays in range
+        rising = np.exp(level + np.maximum(upper + slack, 0)) * -np.expm1(-np.abs(upper + slack))
+        falling = np.exp(level) * np.abs(np.expm1(np.minimum(lower - slack, 0)))
+    change = half * np.maximum(rising, falling)
     result: Array = energy.gain(middle) + energy.gain_rounding(middle) + change
     return result
 

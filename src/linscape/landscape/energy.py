@@ -104,9 +104,13 @@ class Energy:
         return result
 
     def gain(self, y: Array) -> Array:
-        """Return F(0) − F, without cancellation: each factor keeps its own digits."""
-        with np.errstate(over="ignore", under="ignore"):
-            result: Array = self.depth * np.exp(self.log_energy(y)) * np.expm1(self.rise(y))
+        """Return F(0) − F in whichever of its two forms does not cancel.
+
+        D·K·expm1(rise) near the level of zero, cᵀ(A + e^{−y})⁻¹c/τ − D·K well below it.
+        """
+        rise, data, energy = self._gain_terms(y)
+        near = rise <= 1
+        result: Array = np.where(near, energy * np.expm1(np.minimum(rise, 1)), data - energy)
         return result
 
     def rounding(self, y: Array) -> Array:
@@ -117,12 +121,18 @@ class Energy:
 
     def gain_rounding(self, y: Array) -> Array:
         """Return a bound on the rounding error of :meth:`gain`, errors of log P and τ included."""
+        rise, data, energy = self._gain_terms(y)
+        of_energy = energy * (2 * self.rounding(y) + 2 * self.log_error)
+        summation = UNIT_ROUNDOFF * (64 + math.log2(1 + len(self.values))) + 2 * self.log_error
+        result: Array = 4 * of_energy + np.where(rise <= 1, 0.0, data) * summation
+        return result
+
+    def _gain_terms(self, y: Array) -> tuple[Array, Array, Array]:
+        """Return the rise, cᵀ(A + e^{−y})⁻¹c/τ and D·K."""
         with np.errstate(over="ignore", under="ignore"):
             energy = self.depth * np.exp(self.log_energy(y))
-            ratio = np.exp(self.rise(y))
-        relative = 2 * self.rounding(y) + 2 * self.log_error
-        result: Array = energy * (ratio + np.abs(ratio - 1)) * relative
-        return result
+            data = ridge_gain(self.spectrum, np.exp(-y)) * math.exp(-self.log_inflation)
+        return self.rise(y), data, energy
 
     @property
     def values(self) -> Array:
@@ -175,7 +185,7 @@ def ridge_error(spectrum: Spectrum, ridge: Array) -> Array:
         return np.zeros(len(ridge))
     exact = a + ridge[:, None]
     lowered = exact - e
-    from_values = (c**2 * (e / (exact * lowered))).sum(axis=1)
+    from_values = (c**2 / exact * (e / lowered)).sum(axis=1)
     predictor = np.sqrt(((c / lowered) ** 2).sum(axis=1))
     error = spectrum.coefficient_error
     result: Array = from_values + 2 * error * predictor + error**2 / lowered[:, 0]

@@ -1,0 +1,199 @@
+"""Figures of results. Nothing is computed here: arrays and results go in, a figure comes out."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from linscape.errors import MissingDependency
+from linscape.landscape import GlobalMinimum, Solution
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe & Ito's colours, which the colour-blind tell apart; marks differ in shape and fill too.
+_BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+_MARKS = {
+    "minimum": {"marker": "o", "markerfacecolor": _BLUE, "markeredgecolor": _BLUE},
+    "saddle": {"marker": "o", "markerfacecolor": "white", "markeredgecolor": _BLUE},
+    "fold": {"marker": "D", "markerfacecolor": "white", "markeredgecolor": _BLUE},
+}
+_NAMES = {"minimum": "local minimum", "saddle": "saddle", "fold": "fold (minimum meets saddle)"}
+
+
+def energy(
+    energies: ArrayLike,
+    losses: ArrayLike,
+    solutions: Sequence[Solution],
+    minimum: GlobalMinimum,
+    *,
+    ridge: float | None = None,
+    unit: str = "",
+    title: str = "",
+) -> "Figure":
+    """Draw the loss over the energy of each layer, with every solution marked.
+
+    Parameters
+    ----------
+    energies, losses : array_like
+        The curve F(K), of :func:`linscape.energy_curve`; energies positive.
+    solutions : sequence of Solution
+        As :func:`linscape.solutions` returns them, zero first.
+    minimum : GlobalMinimum
+        The global minimum, for its loss and interval.
+    ridge : float, optional
+        A loss to compare with: ridge regression's.
+    unit : str
+        What losses are measured in, for the axis.
+    title : str
+        A line above the figure; the certified loss stands below it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingDependency
+        If matplotlib is not installed.
+    """
+    figure = _figure_class()(figsize=(7.6, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(energies, losses, color=_BLUE, linewidth=1.6, zorder=2)
+    axes.set_xscale("log")
+    axes.margins(x=0)
+    axes.set_xlim(left=_room_for_zero(axes))
+    axes.set_ylim(*_loss_range(solutions, minimum, ridge))
+    best = min(solutions, key=lambda one: abs(one.energy - minimum.energy))
+    _draw_levels(axes, solutions[0].loss, best, minimum, ridge)
+    _draw_solutions(axes, solutions, best)
+    _describe(axes, minimum, unit, title)
+    return figure
+
+
+def rendered(figure: "Figure", suffix: str) -> bytes:
+    """Return the bytes of an image file, the same for the same figure.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to render.
+    suffix : ".png", ".svg" or ".pdf"
+        The kind of file.
+    """
+    import matplotlib as mpl
+
+    # no dates and no random names: the same result gives the same file
+    dates: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    stream = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "linscape"}):
+        figure.savefig(stream, format=suffix[1:], dpi=160, metadata=dates.get(suffix))
+    return stream.getvalue()
+
+
+def _figure_class() -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependency(
+            "a plot needs matplotlib, which is not installed; "
+            'install it with pip install "linscape[plot]"'
+        ) from error
+    return Figure
+
+
+def _room_for_zero(axes: "Axes") -> float:
+    """Return a left limit a little before the curve: a log axis has no zero of its own."""
+    left, right = axes.get_xlim()
+    return float(left * (left / right) ** 0.07)
+
+
+def _loss_range(
+    solutions: Sequence[Solution], minimum: GlobalMinimum, ridge: float | None
+) -> tuple[float, float]:
+    """Return limits that hold every solution; the curve may leave them at its right end."""
+    losses = [minimum.loss, *(solution.loss for solution in solutions)]
+    losses += [] if ridge is None else [ridge]
+    low, high = min(losses), max(losses)
+    pad = 0.12 * ((high - low) or abs(high) or 1.0)
+    return low - pad, high + 1.5 * pad
+
+
+def _draw_levels(
+    axes: "Axes", at_zero: float, best: Solution, minimum: GlobalMinimum, ridge: float | None
+) -> None:
+    """Draw horizontal lines, labelled at the right: zero, ridge and the global minimum."""
+    levels = [(at_zero, f"zero\n{at_zero:.5g}", _GREY, "--")]
+    if best.energy > 0:
+        levels.append((minimum.loss, f"global minimum\n{minimum.loss:.5g}", _ORANGE, ":"))
+    if ridge is not None:
+        levels.append((ridge, f"ridge regression\n{ridge:.5g}", _GREEN, "-"))
+    for loss, _, colour, style in levels:
+        axes.axhline(loss, color=colour, linestyle=style, linewidth=0.9, zorder=1)
+    levels.sort()
+    places = _apart([loss for loss, *_ in levels], axes.get_ylim())
+    for (loss, words, colour, _), place in zip(levels, places, strict=True):
+        axes.annotate(
+            words,
+            xy=(1, loss),
+            xytext=(1.03, place),
+            xycoords=axes.get_yaxis_transform(),
+            color=colour,
+            fontsize=9,
+            verticalalignment="center",
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6},
+        )
+
+
+def _apart(heights: Sequence[float], limits: tuple[float, float]) -> list[float]:
+    """Move labels, sorted by height, up until none covers the one below."""
+    step = 0.115 * (limits[1] - limits[0])
+    places: list[float] = []
+    for height in heights:
+        places.append(max(height, places[-1] + step) if places else height)
+    return places
+
+
+def _draw_solutions(axes: "Axes", solutions: Sequence[Solution], best: Solution) -> None:
+    """Mark each solution by its kind; zero stands on the left edge, where K = 0 would be."""
+    left = axes.get_xlim()[0]
+    named: set[str] = set()
+    for solution in solutions:
+        at = (max(solution.energy, left), solution.loss)
+        label = "" if solution.kind in named else _NAMES[solution.kind]
+        named.add(solution.kind)
+        style = {"linestyle": "none", "clip_on": False, "zorder": 4, "markersize": 7}
+        axes.plot(*at, **style, **_MARKS[solution.kind], label=label)
+    at = (max(best.energy, left), best.loss)
+    ring = {"markerfacecolor": "none", "markeredgecolor": _ORANGE, "markeredgewidth": 1.8}
+    axes.plot(
+        *at,
+        marker="o",
+        markersize=13,
+        linestyle="none",
+        clip_on=False,
+        zorder=5,
+        label="global minimum",
+        **ring,
+    )
+    axes.annotate(
+        "K = 0",
+        xy=(left, solutions[0].loss),
+        xytext=(11, 7),
+        textcoords="offset points",
+        fontsize=9,
+        color=_GREY,
+    )
+
+
+def _describe(axes: "Axes", minimum: GlobalMinimum, unit: str, title: str) -> None:
+    """Write what is shown: axes, legend, and the certified loss."""
+    axes.set_xlabel("energy of each layer,  K = γ‖W‖²   (log scale; zero on the left edge)")
+    axes.set_ylabel(f"loss  ({unit})" if unit else "loss")
+    width = minimum.upper - minimum.lower
+    certified = f"global minimum {minimum.loss:.12g}, certified to within {width:.1e}"
+    axes.set_title(f"{title}\n{certified}" if title else certified, loc="left", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
