@@ -23,6 +23,12 @@ _HOMES = {
     "solutions": "linscape.landscape",
     "energy_curve": "linscape.landscape",
     "Solution": "linscape.landscape",
+    "CriticalDepth": "linscape.landscape",
+    "CriticalDropout": "linscape.landscape",
+    "CriticalSignal": "linscape.landscape",
+    "critical_depth": "linscape.landscape",
+    "critical_dropout": "linscape.landscape",
+    "critical_signal": "linscape.landscape",
     "read_moments": "linscape.moments",
 }
 

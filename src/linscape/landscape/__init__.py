@@ -1,6 +1,14 @@
 """What the theory says of a problem: its global minimum, its phase, its thresholds."""
 
 from linscape.landscape.certificate import Certificate
+from linscape.landscape.knobs import (
+    CriticalDepth,
+    CriticalDropout,
+    CriticalSignal,
+    critical_depth,
+    critical_dropout,
+    critical_signal,
+)
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.phases import CriticalWeightDecay, Phase, critical_weight_decay, phase
 from linscape.landscape.solutions import Solution, energy_curve, solutions
@@ -8,10 +16,16 @@ from linscape.landscape.solver import global_minimum
 
 __all__ = [
     "Certificate",
+    "CriticalDepth",
+    "CriticalDropout",
+    "CriticalSignal",
     "CriticalWeightDecay",
     "GlobalMinimum",
     "Phase",
     "Solution",
+    "critical_depth",
+    "critical_dropout",
+    "critical_signal",
     "critical_weight_decay",
     "energy_curve",
     "global_minimum",

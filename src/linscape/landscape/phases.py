@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from linscape.landscape.energy import Energy, log_decay_unit
-from linscape.landscape.interval import Interval
+from linscape.landscape.interval import Interval, exponential, json_value
 from linscape.landscape.theorems import covering_theorem, require_free_biases, require_one_output
 from linscape.landscape.thresholds import existence_threshold, learning_threshold
 from linscape.problem import Problem
@@ -40,7 +40,7 @@ class CriticalWeightDecay:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers ready for JSON, infinities as the string "inf"."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        return {key: json_value(value) for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -183,25 +183,12 @@ def _log_thresholds(problem: Problem) -> tuple[Interval, Interval]:
 
 
 def _decays(level: Interval, layers: int) -> tuple[float, float]:
-    return _exponential(level.lower / layers), _exponential(level.upper / layers)
+    return exponential(level.lower / layers), exponential(level.upper / layers)
 
 
 def _middle(level: Interval, own: float, layers: int) -> float:
     if own == -math.inf:
         return math.inf if level.upper > -math.inf else math.nan
     if math.isinf(level.lower):
-        return _exponential((level.upper - own) / layers)
-    return _exponential(((level.lower + level.upper) / 2 - own) / layers)
-
-
-def _exponential(logarithm: float) -> float:
-    try:
-        return math.exp(logarithm)
-    except OverflowError:
-        return math.inf
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(part) for part in value]
-    return "inf" if value == math.inf else value
+        return exponential((level.upper - own) / layers)
+    return exponential(((level.lower + level.upper) / 2 - own) / layers)
