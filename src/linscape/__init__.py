@@ -29,6 +29,9 @@ _HOMES = {
     "critical_depth": "linscape.landscape",
     "critical_dropout": "linscape.landscape",
     "critical_signal": "linscape.landscape",
+    "Branch": "linscape.landscape",
+    "Branches": "linscape.landscape",
+    "branches": "linscape.landscape",
     "read_moments": "linscape.moments",
 }
 

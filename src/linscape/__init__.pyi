@@ -1,4 +1,6 @@
 from linscape import errors as errors
+from linscape.landscape import Branch as Branch
+from linscape.landscape import Branches as Branches
 from linscape.landscape import CriticalDepth as CriticalDepth
 from linscape.landscape import CriticalDropout as CriticalDropout
 from linscape.landscape import CriticalSignal as CriticalSignal
@@ -6,6 +8,7 @@ from linscape.landscape import CriticalWeightDecay as CriticalWeightDecay
 from linscape.landscape import GlobalMinimum as GlobalMinimum
 from linscape.landscape import Phase as Phase
 from linscape.landscape import Solution as Solution
+from linscape.landscape import branches as branches
 from linscape.landscape import critical_depth as critical_depth
 from linscape.landscape import critical_dropout as critical_dropout
 from linscape.landscape import critical_signal as critical_signal

@@ -1,5 +1,6 @@
 """What the theory says of a problem: its global minimum, its phase, its thresholds."""
 
+from linscape.landscape.branches import Branch, Branches, branches
 from linscape.landscape.certificate import Certificate
 from linscape.landscape.knobs import (
     CriticalDepth,
@@ -15,6 +16,8 @@ from linscape.landscape.solutions import Solution, energy_curve, solutions
 from linscape.landscape.solver import global_minimum
 
 __all__ = [
+    "Branch",
+    "Branches",
     "Certificate",
     "CriticalDepth",
     "CriticalDropout",
@@ -23,6 +26,7 @@ __all__ = [
     "GlobalMinimum",
     "Phase",
     "Solution",
+    "branches",
     "critical_depth",
     "critical_dropout",
     "critical_signal",

@@ -167,6 +167,24 @@ def power_sum(spectrum: Spectrum, y: Array, power: int) -> tuple[Array, Array]:
     return logarithm, share
 
 
+def square_sum_slope(spectrum: Spectrum, y: Array) -> tuple[Array, Array]:
+    """Return the first two derivatives of log Σ c_i²/(1 + a_i e^y)².
+
+    With q_i = a_i e^y/(1 + a_i e^y) and means over the terms of the sum they are −2E[q] and
+    −2E[q(1 − q)] + 4Var(q).
+    """
+    grown = np.exp(np.minimum(y, 0.0))[:, None] * spectrum.values
+    share = grown / (np.exp(-np.maximum(y, 0.0))[:, None] + grown)
+    size = np.max(np.abs(spectrum.coefficients))
+    terms = (
+        (spectrum.coefficients / size)
+        * np.where(y[:, None] > 0, share / spectrum.values, 1 - share)
+    ) ** 2
+    terms /= terms.sum(axis=1)[:, None]
+    mean, square = (terms * share).sum(axis=1), (terms * share**2).sum(axis=1)
+    return -2 * mean, -2 * (mean - square) + 4 * (square - mean**2)
+
+
 def ridge_gain(spectrum: Spectrum, ridge: Array) -> Array:
     """Return Σ c_i²/(a_i + μ) for each ridge parameter μ ≥ 0."""
     result: Array = (spectrum.coefficients**2 / (spectrum.values + ridge[:, None])).sum(axis=1)

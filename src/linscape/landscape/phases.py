@@ -188,7 +188,7 @@ def _decays(level: Interval, layers: int) -> tuple[float, float]:
 
 def _middle(level: Interval, own: float, layers: int) -> float:
     if own == -math.inf:
-        return math.inf if level.upper > -math.inf else math.nan
+        return math.inf if level.upper > -math.inf else 0.0
     if math.isinf(level.lower):
         return exponential((level.upper - own) / layers)
     return exponential(((level.lower + level.upper) / 2 - own) / layers)
