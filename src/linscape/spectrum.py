@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF, EigenBounds, eigen_bounds
-from linscape.errors import InvalidMoments
+from linscape.errors import InvalidMoments, OutOfRange
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
@@ -56,6 +56,26 @@ class Spectrum:
     output_exponent: int
     second_moment_x: Array
     cross_moment: Array
+
+    def ridge_predictor(self, ridge: float, log_inflation: float) -> Array:
+        """Return (A + μ)⁻¹c/τ, in the units of the spectrum."""
+        components = self.coefficients / (self.values + ridge)
+        predictor: Array = self.basis @ components * math.exp(-log_inflation)
+        return predictor
+
+    def unscaled(self, predictor: Array) -> Array:
+        """Return a predictor in the units of the problem.
+
+        Raises
+        ------
+        OutOfRange
+            If it does not fit a 64-bit float.
+        """
+        with np.errstate(over="ignore"):
+            result: Array = np.ldexp(predictor, self.output_exponent - self.input_exponent)
+        if not np.isfinite(result).all() or (np.any(predictor) and not np.any(result)):
+            raise OutOfRange("the predictor does not fit a 64-bit float; rescale x or y")
+        return result
 
 
 def spectra(problem: Problem) -> list[Spectrum]:

@@ -191,7 +191,8 @@ def _follow(
             gain = unit * float(energy.gain(y)[0])
             found[:, index] = unit * float(np.exp(energy.log_energy(y))[0]), at_zero - gain, gain
     folds = sorted(_decay_at(problem, energies[0], height) for height in heights)
-    return Branch("saddle" if rises else "minimum", *found, (folds[0], folds[1]))
+    kind: Kind = "saddle" if rises else "minimum"
+    return Branch(kind, found[0], found[1], found[2], (folds[0], folds[1]))
 
 
 def _heights(measure: Spectrum, depth: int, stretch: tuple[float, float]) -> tuple[float, float]:

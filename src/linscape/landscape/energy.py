@@ -176,10 +176,8 @@ def square_sum_slope(spectrum: Spectrum, y: Array) -> tuple[Array, Array]:
     grown = np.exp(np.minimum(y, 0.0))[:, None] * spectrum.values
     share = grown / (np.exp(-np.maximum(y, 0.0))[:, None] + grown)
     size = np.max(np.abs(spectrum.coefficients))
-    terms = (
-        (spectrum.coefficients / size)
-        * np.where(y[:, None] > 0, share / spectrum.values, 1 - share)
-    ) ** 2
+    fraction = np.where(y[:, None] > 0, share / spectrum.values, 1 - share)
+    terms = (spectrum.coefficients / size * fraction) ** 2
     terms /= terms.sum(axis=1)[:, None]
     mean, square = (terms * share).sum(axis=1), (terms * share**2).sum(axis=1)
     return -2 * mean, -2 * (mean - square) + 4 * (square - mean**2)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from linscape.landscape.certificate import Certificate
-from linscape.landscape.realisation import solution_weights
+from linscape.landscape.realisation import realised
 from linscape.moments.rows import transformed_rows
 from linscape.problem import Problem
 
@@ -135,17 +135,7 @@ class GlobalMinimum:
         >>> round(problem.loss(minimum.weights()), 12)
         0.75
         """
-        network = self.problem.network
-        signs = None
-        if rng is not None:
-            signs = [rng.choice([-1.0, 1.0], size=width) for width in network.hidden]
-        if network.depth == 0:
-            weights = [np.atleast_2d(self.predictor)]
-        else:
-            weights = solution_weights(network, np.ravel(self.predictor), signs)
-        if network.bias == "free":
-            weights = self._with_biases(weights)
-        return weights
+        return realised(self.problem, self.predictor, rng)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as numbers, lists and words, ready for JSON."""
@@ -172,11 +162,3 @@ class GlobalMinimum:
             f"  gain over zero {self.gain:.10g}, energy of each layer {self.energy:.6g}\n"
             f"  by {self.source}"
         )
-
-    def _with_biases(self, weights: list[Array]) -> list[Array]:
-        """Append biases: the first layer centres x, the last adds E[y], the others vanish."""
-        moments = self.problem.moments
-        biases = [np.zeros(len(matrix)) for matrix in weights]
-        biases[0] = -weights[0] @ np.asarray(moments.mean_x)
-        biases[-1] = biases[-1] + np.reshape(np.asarray(moments.mean_y), -1)
-        return [np.column_stack(pair) for pair in zip(weights, biases, strict=True)]

@@ -8,8 +8,43 @@ from numpy.typing import NDArray
 
 from linscape.errors import OutOfRange
 from linscape.network import Network
+from linscape.problem import Problem
 
 Array = NDArray[np.float64]
+
+
+def realised(
+    problem: Problem, predictor: Array, rng: np.random.Generator | None = None
+) -> list[Array]:
+    """Return weights of the theorem's form for a problem's predictor, biases included.
+
+    Parameters
+    ----------
+    problem : Problem
+        Without biases, or with biases free of decay.
+    predictor : (d,) or (m, d) ndarray
+        p; several outputs only without hidden layers.
+    rng : numpy.random.Generator, optional
+        Draws the signs of the units; all plus by default.
+    """
+    network = problem.network
+    signs = None
+    if rng is not None:
+        signs = [rng.choice([-1.0, 1.0], size=width) for width in network.hidden]
+    if network.depth == 0:
+        weights = [np.atleast_2d(predictor)]
+    else:
+        weights = solution_weights(network, np.ravel(predictor), signs)
+    return weights if network.bias is False else _with_free_biases(problem, weights)
+
+
+def _with_free_biases(problem: Problem, weights: list[Array]) -> list[Array]:
+    """Append biases: the first layer centres x, the last adds E[y], the others vanish."""
+    moments = problem.moments
+    biases = [np.zeros(len(matrix)) for matrix in weights]
+    biases[0] = -weights[0] @ np.asarray(moments.mean_x)
+    biases[-1] = biases[-1] + np.reshape(np.asarray(moments.mean_y), -1)
+    return [np.column_stack(pair) for pair in zip(weights, biases, strict=True)]
 
 
 def solution_weights(

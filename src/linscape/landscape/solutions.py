@@ -1,7 +1,7 @@
 """Every solution of the theorem's form, and the curve F(K) they are the critical points of."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -10,17 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 from linscape.errors import NoExactSolution
 from linscape.landscape.candidates import critical_boxes, polish
 from linscape.landscape.energy import Energy
+from linscape.landscape.realisation import realised
 from linscape.landscape.theorems import covering_theorem
 from linscape.problem import Problem
 from linscape.spectrum import linear_moments, spectra
 
 Array = NDArray[np.float64]
 Kind = Literal["minimum", "saddle", "fold"]
+_INDEX: dict[Kind, int | None] = {"minimum": 0, "saddle": 1, "fold": None}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
-    """A critical point of F, and with it of the loss.
+    """A critical point of F, and with it of the loss in the space of all weights.
 
     Attributes
     ----------
@@ -33,16 +35,38 @@ class Solution:
     kind : "minimum", "saddle" or "fold"
         Minima of F are local minima of the loss, maxima of F are saddles; at a fold the two meet,
         or cannot be told apart in 64-bit floats.
+    index : int or None
+        Number of negative eigenvalues of the loss's Hessian there (Morse index): 0 at a minimum,
+        1 at a maximum of F, the width of the layer at zero where one hidden layer learns; None at
+        a fold.
+    predictor : (d,) ndarray
+        p with E[f(x) | x] = p·x (biases free of decay apart).
+    problem : Problem
+        What it is a solution of.
     """
 
     energy: float
     loss: float
     gain: float
     kind: Kind
+    index: int | None
+    predictor: Array
+    problem: Problem = field(repr=False)
+
+    def weights(self, rng: np.random.Generator | None = None) -> list[Array]:
+        """Return weights that realise the solution, as :meth:`GlobalMinimum.weights` does."""
+        return realised(self.problem, self.predictor, rng)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the solution ready for JSON."""
-        return asdict(self)
+        return {
+            "energy": self.energy,
+            "loss": self.loss,
+            "gain": self.gain,
+            "kind": self.kind,
+            "index": self.index,
+            "predictor": self.predictor.tolist(),
+        }
 
 
 def solutions(problem: Problem) -> list[Solution]:
@@ -75,12 +99,21 @@ def solutions(problem: Problem) -> list[Solution]:
     energy = _energy(problem)
     unit = _unit(problem, energy)
     at_zero = _loss_at_zero(problem)
-    found = [Solution(0.0, at_zero, 0.0, _kind_of_zero(energy))]
-    for left, right in zip(*critical_boxes(energy), strict=True):
-        y = np.array([polish(energy, left, right)])
-        gain = float(energy.gain(y)[0]) * unit
-        level = float(np.exp(energy.log_energy(y))[0]) * unit
-        found.append(Solution(level, at_zero - gain, gain, _kind(energy, left, right)))
+    boxes = critical_boxes(energy)
+    learns = energy.depth == 1 and len(boxes.left) > 0
+    zero: Kind = "saddle" if learns else "minimum"
+    origin = np.zeros(problem.moments.inputs)
+    index = problem.network.hidden[0] if learns else 0
+    found = [Solution(0.0, at_zero, 0.0, zero, index, origin, problem)]
+    for left, right in zip(*boxes, strict=True):
+        y = polish(energy, left, right)
+        at = np.array([y])
+        gain = float(energy.gain(at)[0]) * unit
+        level = float(np.exp(energy.log_energy(at))[0]) * unit
+        ridge = energy.spectrum.ridge_predictor(math.exp(-y), energy.log_inflation)
+        predictor = energy.spectrum.unscaled(ridge)
+        kind = _kind(energy, left, right)
+        found.append(Solution(level, at_zero - gain, gain, kind, _INDEX[kind], predictor, problem))
     return found
 
 
@@ -123,13 +156,6 @@ def _unit(problem: Problem, energy: Energy) -> float:
 
 def _loss_at_zero(problem: Problem) -> float:
     return problem.data_factor * float(np.trace(linear_moments(problem)[2]))
-
-
-def _kind_of_zero(energy: Energy) -> Kind:
-    """Return "saddle" where one hidden layer learns; deeper nets have a minimum at zero."""
-    if energy.depth > 1:
-        return "minimum"
-    return "saddle" if len(critical_boxes(energy).left) else "minimum"
 
 
 def _kind(energy: Energy, left: float, right: float) -> Kind:

@@ -83,7 +83,7 @@ def global_minimum(problem: Problem) -> GlobalMinimum:
     """
     source = covering_theorem(problem)
     parts = [_solve(problem, measure) for measure in spectra(problem)]
-    predictor = np.array([_predictor(part) for part in parts])
+    predictor = np.array([part.spectrum.unscaled(part.predictor) for part in parts])
     return _assemble(problem, parts, predictor, source)
 
 
@@ -143,25 +143,12 @@ def _attained(
 ) -> _Part:
     """Add the predictor p = (A + μ)⁻¹c/τ, and the gain it attains where that is sharper."""
     network = problem.network
-    components = measure.coefficients / (measure.values + ridge)
-    predictor = measure.basis @ components * math.exp(-network.log_inflation)
+    predictor = measure.ridge_predictor(ridge, network.log_inflation)
     value, error = attained_gain(network, measure, log_decay, predictor)
     lower = max(gain.lower, value - error)
     if error < gain.rounding + gain.spectral:
         gain = gain._replace(value=max(value, 0.0))
     return _Part(measure, gain._replace(lower=lower), ridge, predictor, is_trivial)
-
-
-def _predictor(part: _Part) -> Array:
-    """Return p in the units of the problem."""
-    exponent = part.spectrum.output_exponent - part.spectrum.input_exponent
-    with np.errstate(over="ignore"):
-        predictor = np.ldexp(part.predictor, exponent)
-    if not np.isfinite(predictor).all() or (np.any(part.predictor) and not np.any(predictor)):
-        raise OutOfRange(
-            "the predictor of the global minimum does not fit a 64-bit float; rescale x or y"
-        )
-    return predictor
 
 
 def _assemble(
