@@ -32,6 +32,8 @@ _HOMES = {
     "Branch": "linscape.landscape",
     "Branches": "linscape.landscape",
     "branches": "linscape.landscape",
+    "PhaseDiagram": "linscape.landscape",
+    "phase_diagram": "linscape.landscape",
     "read_moments": "linscape.moments",
 }
 

@@ -2,6 +2,7 @@
 
 from linscape.landscape.branches import Branch, Branches, branches
 from linscape.landscape.certificate import Certificate
+from linscape.landscape.diagram import PhaseDiagram, phase_diagram
 from linscape.landscape.knobs import (
     CriticalDepth,
     CriticalDropout,
@@ -25,6 +26,7 @@ __all__ = [
     "CriticalWeightDecay",
     "GlobalMinimum",
     "Phase",
+    "PhaseDiagram",
     "Solution",
     "branches",
     "critical_depth",
@@ -34,5 +36,6 @@ __all__ = [
     "energy_curve",
     "global_minimum",
     "phase",
+    "phase_diagram",
     "solutions",
 ]
