@@ -8,7 +8,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-NAMES = ("ridge", "solve", "training", "diagram", "startup")
+NAMES = ("ridge", "solve", "training", "diagram", "cross_validation", "startup")
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -9,40 +9,43 @@ from typing import Any
 
 __version__ = "0.1.0.dev0"
 
-_HOMES = {
-    "CriticalWeightDecay": "linscape.landscape",
-    "GlobalMinimum": "linscape.landscape",
-    "Moments": "linscape.moments",
-    "Network": "linscape.network",
-    "Phase": "linscape.landscape",
-    "Problem": "linscape.problem",
-    "critical_weight_decay": "linscape.landscape",
-    "dropout": "linscape.network",
-    "global_minimum": "linscape.landscape",
-    "phase": "linscape.landscape",
-    "solutions": "linscape.landscape",
-    "energy_curve": "linscape.landscape",
-    "Solution": "linscape.landscape",
-    "CriticalDepth": "linscape.landscape",
-    "CriticalDropout": "linscape.landscape",
-    "CriticalSignal": "linscape.landscape",
-    "critical_depth": "linscape.landscape",
-    "critical_dropout": "linscape.landscape",
-    "critical_signal": "linscape.landscape",
-    "Branch": "linscape.landscape",
-    "Branches": "linscape.landscape",
-    "branches": "linscape.landscape",
-    "PhaseDiagram": "linscape.landscape",
-    "phase_diagram": "linscape.landscape",
-    "read_moments": "linscape.moments",
+_NAMES = {
+    "linscape.landscape": (
+        "Branch",
+        "Branches",
+        "CriticalDepth",
+        "CriticalDropout",
+        "CriticalSignal",
+        "CriticalWeightDecay",
+        "GlobalMinimum",
+        "Phase",
+        "PhaseDiagram",
+        "Solution",
+        "branches",
+        "critical_depth",
+        "critical_dropout",
+        "critical_signal",
+        "critical_weight_decay",
+        "energy_curve",
+        "global_minima",
+        "global_minimum",
+        "phase",
+        "phase_diagram",
+        "solutions",
+    ),
+    "linscape.moments": ("Moments", "read_moments"),
+    "linscape.network": ("Network", "dropout"),
+    "linscape.problem": ("Problem",),
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+_MODULES = {"errors": "linscape.errors", "sklearn": "linscape.sklearn"}
 
 __all__ = [*sorted(_HOMES), "__version__", "errors"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "errors":
-        return importlib.import_module("linscape.errors")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'linscape' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -51,4 +54,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    return sorted({*__all__, *_MODULES})

@@ -1,4 +1,5 @@
 from linscape import errors as errors
+from linscape import sklearn as sklearn
 from linscape.landscape import Branch as Branch
 from linscape.landscape import Branches as Branches
 from linscape.landscape import CriticalDepth as CriticalDepth
@@ -15,6 +16,7 @@ from linscape.landscape import critical_dropout as critical_dropout
 from linscape.landscape import critical_signal as critical_signal
 from linscape.landscape import critical_weight_decay as critical_weight_decay
 from linscape.landscape import energy_curve as energy_curve
+from linscape.landscape import global_minima as global_minima
 from linscape.landscape import global_minimum as global_minimum
 from linscape.landscape import phase as phase
 from linscape.landscape import phase_diagram as phase_diagram

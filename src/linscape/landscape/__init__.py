@@ -14,7 +14,7 @@ from linscape.landscape.knobs import (
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.phases import CriticalWeightDecay, Phase, critical_weight_decay, phase
 from linscape.landscape.solutions import Solution, energy_curve, solutions
-from linscape.landscape.solver import global_minimum
+from linscape.landscape.solver import global_minima, global_minimum
 
 __all__ = [
     "Branch",
@@ -34,6 +34,7 @@ __all__ = [
     "critical_signal",
     "critical_weight_decay",
     "energy_curve",
+    "global_minima",
     "global_minimum",
     "phase",
     "phase_diagram",

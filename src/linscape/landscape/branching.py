@@ -88,7 +88,7 @@ def undecided(
 
 
 def supremum(
-    bounds: Callable[[Array, Array], tuple[Array, Array]],
+    bounds: Callable[[Array, Array], tuple[Array, Array, Array]],
     pieces: Boxes,
     tolerance: Callable[[float], float],
     width: float,
@@ -98,7 +98,9 @@ def supremum(
     Parameters
     ----------
     bounds : callable
-        Maps the left and right ends of boxes to a value attained in each, and an upper bound.
+        Maps the left and right ends of boxes to a value attained in each, an upper bound, and the
+        part of their difference that does not shrink with the box; where that dominates, dividing
+        further gains nothing.
     pieces : Boxes
         Where to look.
     tolerance : callable
@@ -115,7 +117,8 @@ def supremum(
     --------
     >>> def parabola(left, right):
     ...     middle = (left + right) / 2
-    ...     return 1 - middle**2, 1 - np.minimum(left**2, right**2) * (left * right > 0)
+    ...     upper = 1 - np.minimum(left**2, right**2) * (left * right > 0)
+    ...     return 1 - middle**2, upper, np.zeros_like(middle)
     >>> pieces = Boxes(np.array([-1.0]), np.array([2.0]))
     >>> lower, upper, _ = supremum(parabola, pieces, lambda value: 1e-9, 1e-12)
     >>> bool(lower <= 1 <= upper), bool(upper - lower <= 1e-9)
@@ -124,13 +127,13 @@ def supremum(
     left, right = pieces
     lower, where, settled = -np.inf, float("nan"), -np.inf
     for _ in range(_ROUNDS):
-        value, upper = bounds(left, right)
+        value, upper, fixed = bounds(left, right)
         best = int(np.argmax(value))
         if value[best] > lower:
             lower, where = float(value[best]), float((left[best] + right[best]) / 2)
         middle = (left + right) / 2
         open_ = (upper > lower + tolerance(lower)) & (right - left > width)
-        open_ &= (left < middle) & (middle < right)
+        open_ &= (left < middle) & (middle < right) & (upper - value > 1.05 * fixed)
         settled = max(settled, float(np.max(upper[~open_], initial=-np.inf)))
         if not open_.any():
             return lower, max(lower, settled), where

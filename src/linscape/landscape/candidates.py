@@ -32,6 +32,8 @@ class Gain(NamedTuple):
 
 def critical_boxes(energy: Energy) -> Boxes:
     """Return narrow boxes in y that hold every critical point of F; elsewhere F′ ≠ 0 is proven."""
+    if not np.any(energy.spectrum.coefficients):
+        return Boxes(np.empty(0), np.empty(0))
     log_square = _log_norm_square(energy.spectrum.coefficients)
     log_inverse = _log_norm_square(energy.spectrum.coefficients / energy.values)
     level, margin = energy.log_level, 1e-6
@@ -124,9 +126,10 @@ def _beyond(energy: Energy, boxes: Boxes, spectral: float) -> float:
     if not falls.any():
         return -np.inf
 
-    def bounds(left: Array, right: Array) -> tuple[Array, Array]:
+    def bounds(left: Array, right: Array) -> tuple[Array, Array, Array]:
         value = energy.gain(left) + energy.gain_rounding(left)
-        return value + _spectral_error(energy, left), value + _spectral_error(energy, right)
+        lower, upper = _spectral_error(energy, left), _spectral_error(energy, right)
+        return value + lower, value + upper, np.zeros_like(value)
 
     pieces = Boxes(left[falls], right[falls])
     return supremum(bounds, pieces, lambda value: 0.02 * spectral + 1e-16 * abs(value), 1e-6)[1]

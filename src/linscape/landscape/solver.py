@@ -1,7 +1,7 @@
 """The global minimum, with the interval in which it is proven to lie."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from linscape.landscape.energy import Energy, log_decay_unit, ridge_error, ridge
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.theorems import covering_theorem
 from linscape.landscape.thresholds import learning_threshold
+from linscape.moments import Moments
+from linscape.network import Network
 from linscape.problem import Problem
 from linscape.spectrum import Spectrum, linear_moments, spectra
 
@@ -82,7 +84,56 @@ def global_minimum(problem: Problem) -> GlobalMinimum:
     (0.75, 0.25, False)
     """
     source = covering_theorem(problem)
-    parts = [_solve(problem, measure) for measure in spectra(problem)]
+    return _minimum(problem, spectra(problem), source)
+
+
+def global_minima(moments: Moments, networks: Iterable[Network]) -> list[GlobalMinimum]:
+    """Return the :func:`global_minimum` of each network on the same data.
+
+    Networks that agree in their biases and in the noise on their inputs share one
+    eigendecomposition: nothing else of a network enters the spectrum.
+
+    Parameters
+    ----------
+    moments : Moments
+        The data.
+    networks : iterable of Network
+        Any number of them.
+
+    Returns
+    -------
+    list of GlobalMinimum
+        In the order of `networks`.
+
+    Raises
+    ------
+    NoExactSolution, OutOfRange
+        As :func:`global_minimum`, before anything is solved if no theorem covers one of them.
+
+    Examples
+    --------
+    A = c = E[y²] = 1 and one hidden layer: p = 1 − γ, and zero for γ ≥ 1.
+
+    >>> import linscape as ls
+    >>> networks = [ls.Network(hidden=(3,), weight_decay=decay) for decay in (0.25, 0.5, 2.0)]
+    >>> minima = global_minima(ls.Moments([[1.0]], [1.0], 1.0), networks)
+    >>> [round(float(minimum.predictor[0]), 12) for minimum in minima]
+    [0.75, 0.5, 0.0]
+    """
+    problems = [Problem(moments, network) for network in networks]
+    sources = [covering_theorem(problem) for problem in problems]
+    known: dict[tuple[bool, float], list[Spectrum]] = {}
+    minima = []
+    for problem, source in zip(problems, sources, strict=True):
+        key = (problem.network.bias == "free", problem.network.input_noise)
+        if key not in known:
+            known[key] = spectra(problem)
+        minima.append(_minimum(problem, known[key], source))
+    return minima
+
+
+def _minimum(problem: Problem, measures: Sequence[Spectrum], source: str) -> GlobalMinimum:
+    parts = [_solve(problem, measure) for measure in measures]
     predictor = np.array([part.spectrum.unscaled(part.predictor) for part in parts])
     return _assemble(problem, parts, predictor, source)
 

@@ -63,7 +63,7 @@ def _maximum(spectrum: Spectrum, depth: int, power: int) -> Interval:
         log_sum, share = power_sum(spectrum, y, power)
         return growth * y + log_sum, growth - power * share
 
-    def bounds(left: Array, right: Array) -> tuple[Array, Array]:
+    def bounds(left: Array, right: Array) -> tuple[Array, Array, Array]:
         middle = (left + right) / 2
         value, slope = function(middle)
         upper = enclose(value, slope, (right - left) / 2, curvature)[1]
@@ -72,7 +72,8 @@ def _maximum(spectrum: Spectrum, depth: int, power: int) -> Interval:
         below = _relative_error(spectrum, middle, middle, power)
         with np.errstate(invalid="ignore", divide="ignore"):
             certain = np.where(below < 1, np.log1p(-np.minimum(below, 1)), -np.inf)
-        return value - slack + certain, upper + slack + np.log1p(above)
+        fixed = 2 * slack + np.log1p(below) - certain
+        return value - slack + certain, upper + slack + np.log1p(above), fixed
 
     centres = -np.log(spectrum.values[spectrum.coefficients != 0])
     attained = float(np.max(function(centres)[0]))
