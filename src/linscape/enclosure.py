@@ -31,21 +31,34 @@ class EigenBounds:
     basis : (d, d) ndarray
         The computed eigenvectors, one a column.
     value_error : float
-        Proven bound on ‖E‖₂.
+        Proven bound on ‖E‖₂, or 0 where the error is relative.
     basis_error : float
-        Proven bound on ‖basis − O‖₂.
+        Proven bound on the error of the components of a vector of norm one.
+    relative_error : float
+        Proven bound on |pᵀEp|/pᵀAp where :mod:`linscape.grading` gives one, else 0.
+    norm_error : float
+        Bound on the relative error of ‖p‖² as the sum of squares of p's components.
+    overlap : (d, d) ndarray or None
+        QᵀQ − I, where the components are (QᵀQ)⁻¹Qᵀc.
     """
 
     values: Array
     basis: Array
     value_error: float
     basis_error: float
+    relative_error: float = 0.0
+    norm_error: float = 0.0
+    overlap: Array | None = None
 
     def components(self, c: Array) -> tuple[Array, float]:
-        """Return Oᵀc, as computed for ‖c‖ ≤ 1, and a bound on the norm of its error."""
+        """Return the components of c, ‖c‖ ≤ 1, and a bound on the norm of their error."""
+        size = float(np.linalg.norm(c))
+        if self.overlap is not None:
+            components = _rotate(self.basis, c)
+            return components - self.overlap @ components, _SAFETY * self.basis_error * size
         if self.basis_error == 0:
             return self.basis.T @ c, 0.0
-        error = (self.basis_error + 2 * UNIT_ROUNDOFF) * float(np.linalg.norm(c))
+        error = (self.basis_error + 2 * UNIT_ROUNDOFF) * size
         return _rotate(self.basis, c), _SAFETY * error
 
 
@@ -73,12 +86,12 @@ def eigen_bounds(A: Array) -> EigenBounds:
         return EigenBounds(values, np.eye(len(A))[:, order], negative, 0.0)
     computed, Q = np.linalg.eigh(A)
     roots = np.sqrt(np.maximum(computed, 0.0))
-    residual = _gram_error(Q * roots, A)
+    _, residual = gram_residual(Q * roots, A)
     norm = float(np.max(np.abs(computed))) * (1 + 2.0**-30)
     # rounding Q·√a moves each of its entries by one unit, and with it the product by twice that
     rounding = 2 * UNIT_ROUNDOFF * math.sqrt(norm * float(np.sum(roots**2)))
     # O has ‖Q − O‖ ≤ ω/(2 − ω) with ω = ‖QᵀQ − I‖
-    orthogonality = _gram_error(Q.T, np.eye(len(A)))
+    _, orthogonality = gram_residual(Q.T, np.eye(len(A)))
     distance = _SAFETY * orthogonality / (2 - orthogonality)
     error = _SAFETY * (residual + rounding + 2 * distance * (1 + distance) * norm)
     return EigenBounds(roots**2, Q, error, distance)
@@ -101,8 +114,8 @@ def _split(X: Array) -> tuple[Array, Array]:
     return high, X - high
 
 
-def _gram_error(B: Array, target: Array) -> float:
-    """Return a bound on ‖BBᵀ − target‖₂ for B with rows of norm at most (nearly) one."""
+def gram_residual(B: Array, target: Array) -> tuple[Array, float]:
+    """Return BBᵀ − target and a bound on its norm, for B with rows of norm (nearly) one at most."""
     high, low = _split(B)
     residual = high @ high.T
     residual -= target
@@ -114,7 +127,7 @@ def _gram_error(B: Array, target: Array) -> float:
     rows, columns = B.shape
     # |low| ≤ 2⁻²⁷ and rows of norm one bound the rounding of the correction's inner products
     rounding = 2 * columns * UNIT_ROUNDOFF * 2.0**-27 * math.sqrt(columns) * rows
-    return float(_SAFETY * (_symmetric_norm(residual) + rounding))
+    return residual, float(_SAFETY * (_symmetric_norm(residual) + rounding))
 
 
 def _symmetric_norm(R: Array) -> float:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,7 @@ from linscape import propagation
 from linscape.errors import InvalidMoments, InvalidWeights, OutOfRange
 from linscape.moments import Moments
 from linscape.network import Network
-from linscape.scaling import Scale, largest_exponent
+from linscape.scaling import Exponents, Scale, largest_exponent
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
@@ -164,18 +164,20 @@ class Problem:
 
     def predictor(self, weights: Weights) -> Array:
         """Return M of E[f(x) | x] = M x + intercept: (m, d), or (d,) for one flat target."""
-        product = self._mean_map(weights)
-        scale = self._scale.output_exponent - self._scale.input_exponent
-        predictor: Array = np.ldexp(product[..., : self.moments.inputs], scale)
+        product, exponent = self._mean_map(weights)
+        linear = product[..., : self.moments.inputs]
+        scale = (exponent - self._scale.input_exponent)[..., None, None]
+        predictor = _in_range(np.ldexp, linear, scale, name="predictor")
         return predictor[..., 0, :] if self._flat else predictor
 
     def intercept(self, weights: Weights) -> float | Array:
         """Return the constant part of E[f(x) | x]: (m,), or a float for one flat target."""
-        product = self._mean_map(weights)
+        product, exponent = self._mean_map(weights)
         if self.network.bias is False:
             constant = np.zeros(product.shape[:-1])
         else:
-            constant = np.ldexp(product[..., -1], self._scale.output_exponent)
+            scale = exponent[..., None]
+            constant = _in_range(np.ldexp, product[..., -1], scale, name="intercept")
         if not self._flat:
             return constant
         return float(constant[0]) if constant.ndim == 1 else constant[..., 0]
@@ -185,13 +187,13 @@ class Problem:
         matrices = self._checked(weights)
         if self.network.bias == "free":
             matrices = [matrix[..., :-1] for matrix in matrices]
-        energies = []
+        roots = []
         for decay, matrix in zip(self.network.weight_decay, matrices, strict=True):
             exponent = largest_exponent(matrix)
             unit = np.ldexp(matrix, -exponent[..., None, None])
-            norm = np.ldexp(np.sqrt(np.einsum("...ij,...ij->...", unit, unit)), exponent)
-            energies.append((math.sqrt(decay) * norm) ** 2)
-        return np.stack(energies, axis=-1)
+            norm = np.sqrt(np.einsum("...ij,...ij->...", unit, unit))
+            roots.append(_in_range(np.ldexp, math.sqrt(decay) * norm, exponent, name="energy"))
+        return _in_range(np.square, np.stack(roots, axis=-1), name="energy")
 
     def flatten(self, weights: Weights) -> Array:
         """Return all weights in one vector, layers in order, each in C order."""
@@ -221,12 +223,14 @@ class Problem:
     def _scale(self) -> Scale:
         return Scale(self.moments, self.network)
 
-    def _mean_map(self, weights: Weights) -> Array:
+    def _mean_map(self, weights: Weights) -> tuple[Array, Exponents]:
+        """Return the matrix of E[f(x) | x], its scaled form and the exponent of its output."""
         matrices = self._checked(weights)
-        first, *later = self._scale.layers(matrices, self._scale.exponents(matrices))
+        exponents = self._scale.unit_exponents(matrices)
+        first, *later = self._scale.layers(matrices, exponents)
         for matrix in later:
             first = matrix @ first
-        return first
+        return first, exponents[-1]
 
     def _with_decay(self, gradients: list[Array], weights: list[Array]) -> list[Array]:
         result = []
@@ -263,6 +267,14 @@ class Problem:
             shapes = [matrix.shape for matrix in matrices]
             raise InvalidWeights(f"all weights must have the same batch axes, got shapes {shapes}")
         return matrices
+
+
+def _in_range(operation: Any, *arguments: Any, name: str) -> Array:
+    """Apply a numpy operation whose result must not overflow."""
+    with np.errstate(over="ignore"):
+        result = np.asarray(operation(*arguments))
+    _check_range(result, name)
+    return result
 
 
 def _check_range(values: Array, name: str) -> None:

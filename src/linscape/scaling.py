@@ -25,7 +25,7 @@ class ScaledData(NamedTuple):
 class Scale:
     """Units x = 2^s x', y = 2^t y', h_k = 2^{E_k} h_k', f = 2^t f' of one problem.
 
-    The scaled layers 2^{E_{k−1} − E_k} W_k then have entries of size one. Powers of two cost no
+    The scaled layers 2^{E_{k−1} − E_k} W_k then have entries of like size. Powers of two cost no
     rounding, and the map from weights to scaled weights is linear and diagonal.
     """
 
@@ -56,16 +56,26 @@ class Scale:
         return mask
 
     def exponents(self, weights: list[Array]) -> list[Exponents]:
-        """Return E_0, …, E_{D+1}."""
+        """Return E_0, …, E_{D+1}, which leave every scaled layer the same size.
+
+        That size is one where the output is as large as y; what it is larger or smaller is spread
+        over the layers, so that no square of a single layer leaves the range.
+        """
+        excess = self.unit_exponents(weights)[-1] - self.output_exponent
+        exponents = self.unit_exponents(weights, excess // len(weights))
+        exponents[-1] = np.full_like(exponents[-1], self.output_exponent)
+        return exponents
+
+    def unit_exponents(self, weights: list[Array], share: Exponents | int = 0) -> list[Exponents]:
+        """Return E_0, …, E_{D+1} that leave every scaled layer of size 2^share."""
         batch = weights[0].shape[:-2]
         exponents = [np.full(batch, self.input_exponent, dtype=np.int64)]
-        for matrix in weights[:-1]:
+        for matrix in weights:
             linear = matrix[..., :-1] if self.bias else matrix
-            exponent = exponents[-1] + largest_exponent(linear)
+            exponent = exponents[-1] + largest_exponent(linear) - share
             if self.bias:
                 exponent = np.maximum(exponent, largest_exponent(matrix[..., -1:]))
             exponents.append(exponent)
-        exponents.append(np.full(batch, self.output_exponent, dtype=np.int64))
         return exponents
 
     def layers(

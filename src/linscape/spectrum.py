@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF, EigenBounds, eigen_bounds
 from linscape.errors import InvalidMoments, OutOfRange
+from linscape.grading import graded_bounds, is_badly_scaled
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
@@ -34,6 +35,9 @@ class Spectrum:
         E[y'²].
     value_error, coefficient_error : float
         Proven bounds on the error of E[x'x'ᵀ] in the spectral norm, and of the vector c.
+    relative_error, norm_error : float
+        For badly scaled inputs: bounds on the error of pᵀE[x'x'ᵀ]p relative to it, and on that of
+        ‖p‖²; else 0.
     null_directions : int
         Number of directions left out.
     null_signal : float
@@ -50,12 +54,19 @@ class Spectrum:
     second_moment_y: float
     value_error: float
     coefficient_error: float
+    relative_error: float
+    norm_error: float
     null_directions: int
     null_signal: float
     input_exponent: int
     output_exponent: int
     second_moment_x: Array
     cross_moment: Array
+
+    @property
+    def lowered(self) -> Array:
+        """Return lower bounds, positive, on the eigenvalues: A is at least this in their basis."""
+        return np.asarray(self.values * (1 - self.relative_error) - self.value_error)
 
     def ridge_predictor(self, ridge: float, log_inflation: float) -> Array:
         """Return (A + μ)⁻¹c/τ, in the units of the spectrum."""
@@ -92,7 +103,7 @@ def spectra(problem: Problem) -> list[Spectrum]:
     A, C, yy = linear_moments(problem)
     s = -(-_norm_exponent(A) // 2)
     A = np.ldexp(A, -2 * s)
-    bounds = eigen_bounds(A)
+    bounds = (graded_bounds(A) if is_badly_scaled(A) else None) or eigen_bounds(A)
     # adding the input noise to the diagonal rounds it
     extra = 4 * UNIT_ROUNDOFF * bounds.values[-1] if problem.network.input_noise else 0.0
     variances = np.diagonal(yy)
@@ -122,6 +133,8 @@ def _measure(
         second_moment_y=yy,
         value_error=value_error,
         coefficient_error=coefficient_error,
+        relative_error=bounds.relative_error,
+        norm_error=bounds.norm_error,
         null_directions=len(null),
         null_signal=float(np.linalg.norm(null)),
         input_exponent=s,

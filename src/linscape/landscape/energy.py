@@ -60,7 +60,8 @@ class Energy:
             depth=network.depth,
             log_inflation=network.log_inflation,
             log_decay_product=network.log_decay_product - shift,
-            log_error=UNIT_ROUNDOFF * (2 * sizes + 4 * network.depth + 4),
+            log_error=UNIT_ROUNDOFF * (2 * sizes + 4 * network.depth + 4)
+            + 1.1 * spectrum.norm_error,
         )
 
     def is_below(self, level: Interval) -> bool | None:
@@ -162,9 +163,19 @@ def power_sum(spectrum: Spectrum, y: Array, power: int) -> tuple[Array, Array]:
         fraction = 1 / (small[:, None] + grown)
         terms = parts * fraction**power
         total = terms.sum(axis=1)
-        share = (terms * grown * fraction).sum(axis=1) / total
+        share = (terms * grown * fraction).sum(axis=1) / np.where(total > 0, total, 1.0)
         logarithm = np.log(total) - power * np.maximum(y, 0.0) + 2 * np.log(size)
     return logarithm, share
+
+
+def mean_value(spectrum: Spectrum, y: Array) -> Array:
+    """Return the mean of a_i over the terms of Σ c_i²/(1 + a_i e^y)², which falls with y."""
+    small = np.exp(-np.maximum(y, 0.0))[:, None]
+    grown = np.exp(np.minimum(y, 0.0))[:, None] * spectrum.values
+    size = np.max(np.abs(spectrum.coefficients))
+    terms = (spectrum.coefficients / size / (small + grown)) ** 2
+    mean: Array = (terms * spectrum.values).sum(axis=1) / terms.sum(axis=1)
+    return mean
 
 
 def square_sum_slope(spectrum: Spectrum, y: Array) -> tuple[Array, Array]:
@@ -196,12 +207,12 @@ def ridge_error(spectrum: Spectrum, ridge: Array) -> Array:
     (c + δ)ᵀM^{−1}(c + δ) ≤ cᵀM^{−1}c + 2e_c‖M^{−1}c‖ + e_c²/(a_min − e + μ); every a_i > 2e.
     The bound grows as μ falls.
     """
-    a, c, e = spectrum.values, spectrum.coefficients, spectrum.value_error
+    a, c = spectrum.values, spectrum.coefficients
     if not len(a):
         return np.zeros(len(ridge))
     exact = a + ridge[:, None]
-    lowered = exact - e
-    from_values = (c**2 / exact * (e / lowered)).sum(axis=1)
+    lowered = spectrum.lowered + ridge[:, None]
+    from_values = (c**2 / exact * ((a - spectrum.lowered) / lowered)).sum(axis=1)
     predictor = np.sqrt(((c / lowered) ** 2).sum(axis=1))
     error = spectrum.coefficient_error
     result: Array = from_values + 2 * error * predictor + error**2 / lowered[:, 0]

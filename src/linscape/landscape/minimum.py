@@ -1,5 +1,6 @@
 """The global minimum as a result: its value, its predictor, its weights."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,8 +105,9 @@ class GlobalMinimum:
         if network.bias == "free":
             mean = mean - np.asarray(moments.mean_x) @ self.predictor.T
         inflation = network.inflation
+        excess = math.expm1(network.log_inflation)
         scale = np.asarray(moments.transform.scale_y)
-        variance: Array = ((inflation - 1) * mean**2 + inflation * own) * scale**2
+        variance: Array = (excess * mean**2 + inflation * own) * scale**2
         return variance
 
     def weights(self, rng: np.random.Generator | None = None) -> list[Array]:

@@ -143,6 +143,7 @@ def phase(problem: Problem) -> Phase:
     0.6 collapsed
     """
     covering_theorem(problem)
+    require_one_output(problem)
     depth = problem.network.depth
     (measure,) = spectra(problem)
     if depth == 0 or not any(problem.network.weight_decay):

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from linscape.errors import NoExactSolution
 from linscape.landscape.candidates import critical_boxes, polish
 from linscape.landscape.energy import Energy
+from linscape.landscape.interval import exponential
 from linscape.landscape.realisation import realised
 from linscape.landscape.theorems import covering_theorem
 from linscape.problem import Problem
@@ -110,7 +111,7 @@ def solutions(problem: Problem) -> list[Solution]:
         at = np.array([y])
         gain = float(energy.gain(at)[0]) * unit
         level = float(np.exp(energy.log_energy(at))[0]) * unit
-        ridge = energy.spectrum.ridge_predictor(math.exp(-y), energy.log_inflation)
+        ridge = energy.spectrum.ridge_predictor(exponential(-y), energy.log_inflation)
         predictor = energy.spectrum.unscaled(ridge)
         kind = _kind(energy, left, right)
         found.append(Solution(level, at_zero - gain, gain, kind, _INDEX[kind], predictor, problem))

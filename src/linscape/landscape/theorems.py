@@ -39,9 +39,10 @@ def require_one_output(problem: Problem) -> None:
     """Raise NoExactSolution for several outputs."""
     outputs = problem.moments.outputs
     if outputs > 1:
+        hidden = list(problem.network.hidden)
         raise NoExactSolution(
-            f"no theorem here covers {outputs} outputs with {problem.network.depth} hidden "
-            "layers: Ziyin, Li & Meng (2022), Theorem 2 needs one output; give one target at a time"
+            f"no theorem here covers {outputs} outputs (hidden widths {hidden}): Ziyin, Li & Meng "
+            "(2022), Theorem 2 needs one; give one target at a time"
         )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF
 from linscape.landscape.branching import Boxes, Curvature, enclose, supremum
-from linscape.landscape.energy import power_sum, ridge_error, ridge_gain
+from linscape.landscape.energy import mean_value, power_sum, ridge_error, ridge_gain
 from linscape.landscape.interval import Interval
 from linscape.spectrum import Spectrum
 
@@ -96,9 +96,9 @@ def _span(spectrum: Spectrum, growth: float, power: int, attained: float) -> Box
     The function is at most growth·y + log ‖c‖² and (growth − power) y + log Σ c_i²/a_i^power, both
     with the errors of the spectrum; nothing larger lies where either is below `attained`.
     """
-    a, c, error = spectrum.values, spectrum.coefficients, spectrum.coefficient_error
+    c, error = spectrum.coefficients, spectrum.coefficient_error
     flat = 2 * math.log(float(np.linalg.norm(c)) + error)
-    lowered = a - spectrum.value_error
+    lowered = spectrum.lowered
     if power == 1:
         zero = np.zeros(1)
         steep = math.log(float((ridge_gain(spectrum, zero) + ridge_error(spectrum, zero))[0]))
@@ -120,7 +120,10 @@ def _relative_error(spectrum: Spectrum, left: Array, right: Array, power: int) -
         return np.asarray(ridge_error(spectrum, ridge_right) / ridge_gain(spectrum, ridge_left))
     # (1 + e^y A)⁻¹c changes by at most (e_c + e^y e ‖(1 + e^y Ã)⁻¹c̃‖)/(1 + e^y (a_min − e))
     root = np.exp(power_sum(spectrum, right, 2)[0] / 2)
-    lowered = spectrum.values[0] - spectrum.value_error
     scaled = spectrum.coefficient_error * ridge_left / root + spectrum.value_error
-    relative = scaled / (ridge_right + lowered)
+    relative = scaled / (ridge_right + spectrum.lowered[0])
+    if spectrum.relative_error:
+        # |E| ≤ ηA instead: ‖(1 + zA)⁻¹(zA)^½‖ ≤ ½, and the mean of z a_i bounds the rest
+        mean = np.exp(np.minimum(right, 700.0)) * mean_value(spectrum, left)
+        relative = relative + 0.51 * spectrum.relative_error * np.sqrt(mean)
     return np.asarray(2 * relative + relative**2)

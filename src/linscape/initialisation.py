@@ -1,0 +1,112 @@
+"""Random weights as the usual initialisation schemes draw them."""
+
+import math
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linscape.problem import Problem
+
+Array = NDArray[np.float64]
+Scheme = Literal["kaiming", "xavier", "lecun", "orthogonal", "normal"]
+
+_VARIANCE: dict[str, Callable[[int, int], float]] = {
+    "kaiming": lambda fan_in, fan_out: 2 / fan_in,
+    "xavier": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
+    "lecun": lambda fan_in, fan_out: 1 / fan_in,
+    "normal": lambda fan_in, fan_out: 1.0,
+}
+
+
+def random_weights(
+    problem: Problem,
+    *,
+    scheme: Scheme = "kaiming",
+    gain: float = 1.0,
+    rng: np.random.Generator | int,
+    batch: int | tuple[int, ...] | None = None,
+) -> list[Array]:
+    r"""Draw weights of the problem's network by an initialisation scheme; biases are zero.
+
+    With n_in columns (biases not counted) and n_out rows, and g the `gain`, the entries of each
+    matrix are independent and normal with mean zero and
+
+    =============  ========================  ===============================
+    scheme         variance of an entry      from
+    =============  ========================  ===============================
+    "kaiming"      2 g²/n_in                 He et al. (2015), for ReLU
+    "xavier"       2 g²/(n_in + n_out)       Glorot & Bengio (2010)
+    "lecun"        g²/n_in                   LeCun et al. (1998)
+    "normal"       g²                        a fixed standard deviation
+    =============  ========================  ===============================
+
+    "orthogonal" (Saxe et al., 2014) draws g times a matrix whose rows are orthonormal, or whose
+    columns are if it is tall, uniformly among those: each entry has variance g²/max(n_in, n_out).
+    PyTorch's own default for linear layers is uniform with variance 1/(3 n_in), that of "lecun" at
+    gain 1/√3.
+
+    Parameters
+    ----------
+    problem : Problem
+        Gives the shapes.
+    scheme : str, default "kaiming"
+        One of the above.
+    gain : float, default 1
+        Factor g ≥ 0 on every matrix.
+    rng : numpy.random.Generator or int
+        Source of randomness, or a seed.
+    batch : int or tuple of int, optional
+        Batch axes put in front of every matrix, for that many independent draws.
+
+    Returns
+    -------
+    list of ndarray
+        W_1, …, W_D, U as :meth:`linscape.Problem.loss` takes them.
+
+    Raises
+    ------
+    ValueError
+        If the scheme is not known, or the gain is not a finite number of at least 0.
+
+    Examples
+    --------
+    >>> import linscape as ls
+    >>> problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network(hidden=(2,)))
+    >>> W, U = random_weights(problem, scheme="orthogonal", gain=3.0, rng=0)
+    >>> (W.T @ W).round(12), (U @ U.T).round(12)
+    (array([[9.]]), array([[9.]]))
+    """
+    if scheme not in get_args(Scheme):
+        choices = ", ".join(map(repr, get_args(Scheme)))
+        raise ValueError(f"scheme must be one of {choices}, got {scheme!r}")
+    if not 0 <= gain < math.inf:
+        raise ValueError(f"gain must be a finite number of at least 0, got {gain!r}")
+    generator = np.random.default_rng(rng)
+    axes = () if batch is None else (batch,) if isinstance(batch, int) else tuple(batch)
+    biased = problem.network.bias is not False
+    weights = []
+    for rows, columns in problem.shapes:
+        matrix = gain * _draw(scheme, (*axes, rows, columns - biased), generator)
+        weights.append(_with_zero_bias(matrix) if biased else matrix)
+    return weights
+
+
+def _draw(scheme: Scheme, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    if scheme == "orthogonal":
+        return _orthogonal(shape, rng)
+    fan_out, fan_in = shape[-2:]
+    return math.sqrt(_VARIANCE[scheme](fan_in, fan_out)) * rng.standard_normal(shape)
+
+
+def _orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    *axes, rows, columns = shape
+    Q, R = np.linalg.qr(rng.standard_normal((*axes, max(rows, columns), min(rows, columns))))
+    # the signs that LAPACK leaves in R would make the distribution non-uniform
+    Q = Q * np.where(np.diagonal(R, axis1=-2, axis2=-1) < 0, -1.0, 1.0)[..., None, :]
+    return Q if rows >= columns else Q.mT
+
+
+def _with_zero_bias(matrix: Array) -> Array:
+    return np.concatenate([matrix, np.zeros((*matrix.shape[:-1], 1))], axis=-1)

@@ -1,0 +1,498 @@
+"""The trap: sets of weights around zero that provably flow to it. Proofs are in docs/trap.md."""
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from linscape.errors import InvalidData, InvalidWeights, NoExactSolution
+from linscape.network import Network
+from linscape.problem import Problem, Weights
+from linscape.scaling import largest_exponent
+from linscape.spectrum import linear_moments
+
+Array = NDArray[np.float64]
+Set = Literal["layers", "energies", "ball"]
+
+SOURCE = "norms under descent, docs/trap.md; suggested by Ziyin, Li & Meng (2022), inequality (16)"
+_ROUNDING = 1e-9  # more than the rounding of a norm over 10⁶ entries; taken against the claim
+
+
+@dataclass(frozen=True)
+class TrapSet:
+    """One forward-invariant set {W: size(W) < radius} whose every point flows to zero.
+
+    Attributes
+    ----------
+    radius : float
+        Infinity if every start flows to zero, 0 if nothing is proven.
+    largest_step : float
+        Gradient descent with steps up to this, even varying ones, stays in the set and goes to
+        zero from every point of it. 0 if the radius is 0, or if it is infinite (no one step then
+        serves weights of every size; :func:`in_trap` gives one for its own).
+    """
+
+    radius: float
+    largest_step: float
+
+
+@dataclass(frozen=True)
+class TrapRadius:
+    """What is proven to flow to zero. A start outside may collapse as well: see `critical_gain`.
+
+    Attributes
+    ----------
+    zero_attracts : bool or None
+        Whether some neighbourhood of zero flows to it; None where 64-bit floats cannot decide (one
+        hidden layer, at the transition).
+    layers : TrapSet
+        Size max_k ‖W_k‖_F, radius R = (γ/α‖C‖₂)^{1/(D−1)} with the smallest decay γ; α is the
+        factor of the data term, C = E[xyᵀ].
+    energies : TrapSet
+        Size max_k √(γ_k/γ̄) ‖W_k‖_F, radius (γ̄/α‖C‖₂)^{1/(D−1)} with the geometric mean γ̄ of the
+        decays: all energies γ_k‖W_k‖² below one level. Equal decays make it `layers`.
+    ball : TrapSet
+        Size √Σ‖W_k‖_F², radius √(D + 1)·R. Contains `layers`.
+    source : str
+        What the sets rest on.
+    """
+
+    zero_attracts: bool | None
+    layers: TrapSet
+    energies: TrapSet
+    ball: TrapSet
+    _constants: "_Constants" = field(repr=False)
+    source: str = SOURCE
+
+    @property
+    def radius(self) -> float:
+        """Radius R of `layers`: max_k ‖W_k‖_F < R flows to zero."""
+        return self.layers.radius
+
+    @property
+    def largest_step(self) -> float:
+        """Largest step of gradient descent for `layers`."""
+        return self.layers.largest_step
+
+    def margin(self, weights: Sequence[Array]) -> Array:
+        """Return radius over size, that of the best set, over the batch axes of `weights`.
+
+        It is the factor up to which all weights can be multiplied and still be proven to collapse.
+        """
+        margins = self._constants.margins(self._constants.sizes(weights))
+        largest: Array = np.max(list(margins.values()), axis=0)
+        return largest
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the sets ready for JSON, infinities as the string "inf"."""
+        sets = {kind: _plain(asdict(getattr(self, kind))) for kind in get_args(Set)}
+        return {"zero_attracts": self.zero_attracts, **sets, "source": self.source}
+
+
+@dataclass(frozen=True)
+class InTrap:
+    """Whether weights are proven to flow to zero.
+
+    Attributes
+    ----------
+    proven : bool
+        True: gradient flow from these weights ends at zero. False means not proven, not that it
+        learns.
+    sets : tuple of str
+        Those of "layers", "energies", "ball" that the weights lie in.
+    margins : dict of str to float
+        Radius over size for each set: the factor by which all weights could be multiplied.
+    largest_step : float
+        Gradient descent from these weights with steps up to this, even varying ones, goes to zero;
+        0 if not proven.
+    source : str
+        What the answer rests on.
+    """
+
+    proven: bool
+    sets: tuple[Set, ...]
+    margins: dict[Set, float]
+    largest_step: float
+    source: str = SOURCE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer ready for JSON, infinities as the string "inf"."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+def trap_radius(problem: Problem) -> TrapRadius:
+    r"""Return sets around zero that gradient flow and small-step descent provably take to zero.
+
+    For D ≥ 2 hidden layers, positive decays, no biases, any number of outputs, any noise:
+
+    .. math:: \max_k ‖W_k‖_F < R = (γ/α‖C‖₂)^{1/(D−1)}, \quad γ = \min_k γ_k
+
+    is forward-invariant under gradient flow of the noise-averaged loss and flows to zero, and so do
+    the ball and the set of small energies of :class:`TrapRadius`. Gradient descent does the same if
+
+    .. math:: η (2 \max_k γ_k + α a_{max} R^{2D} Π_j (1 + σ_j²)) ≤ 1
+
+    with a_max the largest eigenvalue of E[xxᵀ], noise on the inputs included. (In the ball R^{2D}
+    grows by (1 + 1/D)^D, in the set of energies it is that set's radius^{2D} max γ_k/γ̄.)
+
+    Elsewhere: with C = 0 every start flows to zero and the radii are infinite. With one hidden
+    layer they are infinite if α‖C‖₂ < √(γ_uγ_w), where zero is the only critical point; beyond that
+    it is a saddle, nothing is trapped and they are 0. With none they are 0. If a layer has no
+    decay they are 0: that layer keeps its weights while the others vanish.
+
+    Parameters
+    ----------
+    problem : Problem
+        Without biases.
+
+    Returns
+    -------
+    TrapRadius
+        Radii in the units of the weights, which depend on the problem's reduction as the decays do.
+
+    Raises
+    ------
+    NoExactSolution
+        For networks with biases.
+
+    References
+    ----------
+    Proven in docs/trap.md; suggested by Ziyin, Li & Meng (2022), inequality (16).
+
+    Examples
+    --------
+    Two hidden layers, γ = 0.1, ‖C‖ = 1: the radius is γ/‖C‖.
+
+    >>> import linscape as ls
+    >>> network = ls.Network(hidden=(8, 8), weight_decay=0.1)
+    >>> trap = trap_radius(ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), network))
+    >>> round(trap.radius, 12), round(trap.ball.radius**2, 12)      # R, and (D + 1) R²
+    (0.1, 0.03)
+    >>> round(1 / trap.largest_step, 12)                            # 2γ + R⁴
+    0.2001
+    """
+    constants = _Constants.of(problem)
+    return TrapRadius(
+        zero_attracts=constants.zero_attracts(),
+        layers=constants.trap_set("layers"),
+        energies=constants.trap_set("energies"),
+        ball=constants.trap_set("ball"),
+        _constants=constants,
+    )
+
+
+def in_trap(problem: Problem, weights: Weights) -> InTrap:
+    """Return whether `weights` lie in one of the sets of :func:`trap_radius`.
+
+    Rounding is taken against the claim: a start within 1e-9 of the edge is not proven.
+
+    Parameters
+    ----------
+    problem : Problem
+        Without biases.
+    weights : sequence of array
+        W_1, …, W_D, U, without batch axes.
+
+    Raises
+    ------
+    NoExactSolution
+        For networks with biases.
+    InvalidWeights
+        If the weights do not fit the network, or have batch axes.
+
+    Examples
+    --------
+    >>> import linscape as ls
+    >>> network = ls.Network(hidden=(1, 1), weight_decay=0.1)
+    >>> problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), network)
+    >>> in_trap(problem, [[[0.09]], [[0.09]], [[0.09]]]).proven
+    True
+    >>> in_trap(problem, [[[0.12]], [[0.05]], [[0.05]]]).sets      # .0144 + .005 < .03
+    ('ball',)
+    """
+    constants = _Constants.of(problem)
+    flat = problem.flatten(weights)
+    if flat.ndim > 1:
+        raise InvalidWeights(
+            f"in_trap needs one set of weights, got batch axes {flat.shape[:-1]}; "
+            "ask for one member at a time"
+        )
+    sizes = constants.sizes(problem.unflatten(flat))
+    margins = {kind: float(margin) for kind, margin in constants.margins(sizes).items()}
+    sets = tuple(kind for kind in get_args(Set) if margins[kind] > 1 + _ROUNDING)
+    steps = [constants.largest_step(kind, float(sizes[kind])) for kind in sets]
+    return InTrap(bool(sets), sets, margins, max(steps, default=0.0))
+
+
+def convex_trap_radius(bound: float, *, weight_decay: float | Sequence[float], depth: int) -> float:
+    r"""Return R such that max_k ‖W_k‖_F < R flows to zero, for any convex loss.
+
+    For L = E ℓ(f(x), y) + Σ_k γ_k‖W_k‖_F², ℓ(·, y) convex and differentiable, f a linear net of D
+    hidden layers without biases, with or without noise of mean one:
+
+    .. math:: R = (2γ/‖B‖₂)^{1/(D−1)}, \quad B = E[∇ℓ(0, y) xᵀ], \quad γ = \min_k γ_k
+
+    for D ≥ 2, and the ball Σ‖W_k‖² < (D + 1)R² flows to zero too. For D = 1 zero is the global
+    minimum iff ‖B‖₂ ≤ 2√(γ_uγ_w); R is infinite if that holds strictly (every start flows to zero)
+    and 0 otherwise. B = 0 gives infinity, a layer without decay 0, as in :func:`trap_radius`.
+
+    Parameters
+    ----------
+    bound : float
+        ‖B‖₂, of :func:`cross_entropy_moment` or :func:`square_loss_moment`, or of your own loss.
+    weight_decay : float or sequence of float
+        γ, of all layers or of each of the D + 1, in γ‖W‖² (no ½).
+    depth : int
+        Number D of hidden layers.
+
+    Raises
+    ------
+    InvalidData
+        If the bound is negative or not finite.
+    InvalidNetwork
+        If a decay is negative or not finite, or their number is not D + 1.
+
+    References
+    ----------
+    Proven in docs/trap.md.
+
+    Examples
+    --------
+    >>> convex_trap_radius(2.0, weight_decay=0.25, depth=2)
+    0.25
+    >>> convex_trap_radius(2.0, weight_decay=(0.5, 8.0), depth=1)      # 2 < 2√4
+    inf
+    """
+    if not 0 <= bound < math.inf:
+        raise InvalidData(f"the bound must be a finite number of at least 0, got {bound!r}")
+    decays = Network((1,) * depth, weight_decay=weight_decay).weight_decay
+    return _Constants(depth, decays, _log(bound) - math.log(2), math.inf).radius("layers")
+
+
+def relu_trap_radius(
+    bound: float,
+    *,
+    weight_decay: float | Sequence[float],
+    depth: int,
+    noise: float | Sequence[float] = 0.0,
+) -> float:
+    r"""Return R such that max_k ‖W_k‖_F < R flows to zero, for ReLU nets and any convex loss.
+
+    :func:`convex_trap_radius` with E[‖∇ℓ(0, y)‖‖x‖]·Π_k √(1 + σ_k²) in place of ‖B‖₂. It holds for
+    every activation with φ(tz) = tφ(z) for t ≥ 0 and |φ(z)| ≤ |z| (ReLU, LeakyReLU), without
+    biases. For D = 1 an infinite radius still means that everything flows to zero, but 0 no longer
+    means that zero is a saddle: the bound is only sufficient.
+
+    Parameters
+    ----------
+    bound : float
+        E[‖∇ℓ(0, y)‖‖x‖], or √(a_max E‖∇ℓ(0, y)‖²), a_max the largest eigenvalue of E[xxᵀ]; either
+        will do, and so will the smaller. For the square loss ∇ℓ(0, y) = −2y.
+    weight_decay, depth
+        As in :func:`convex_trap_radius`.
+    noise : float or sequence of float, default 0
+        Variance σ_k² of the mean-one noise on each hidden layer.
+
+    Raises
+    ------
+    InvalidData, InvalidNetwork
+        As :func:`convex_trap_radius`, and for noise that is negative or of the wrong length.
+
+    References
+    ----------
+    Proven in docs/trap.md.
+
+    Examples
+    --------
+    >>> relu_trap_radius(1.0, weight_decay=0.25, depth=2, noise=1.0)      # .5/(√2·√2)
+    0.25
+    """
+    variances = Network((1,) * depth, noise=noise).noise
+    inflation = math.sqrt(math.prod(1 + variance for variance in variances))
+    return convex_trap_radius(bound * inflation, weight_decay=weight_decay, depth=depth)
+
+
+def cross_entropy_moment(
+    class_means: ArrayLike, frequencies: ArrayLike, *, output_bias: bool = False
+) -> Array:
+    """Return B = E[∇ℓ(0, y) xᵀ] of softmax cross-entropy, (classes, d), from the class means.
+
+    ∇ℓ(0, y) = softmax(0) − e_y, so row c is E[x]/m − π_c E[x | c]. With a free bias at the output
+    ∇ℓ is taken at the best constant prediction, softmax = π, and row c is π_c(E[x] − E[x | c]);
+    the statement of :func:`convex_trap_radius` about D = 1 and the global minimum then holds for
+    that constant in place of zero, those about the flow do not.
+
+    Parameters
+    ----------
+    class_means : (m, d) array
+        E[x | c], one row a class.
+    frequencies : (m,) array
+        π_c > 0, summing to one.
+    output_bias : bool, default False
+        Whether the output has a bias that does not decay.
+
+    Raises
+    ------
+    InvalidData
+        If the shapes do not fit, or the frequencies are not positive with sum one.
+
+    Examples
+    --------
+    Two classes of equal frequency at ±1: B = ∓½, with norm 1/√2.
+
+    >>> B = cross_entropy_moment([[1.0], [-1.0]], [0.5, 0.5])
+    >>> B.tolist()
+    [[-0.5], [0.5]]
+    """
+    means = np.asarray(class_means, dtype=np.float64)
+    rates = np.asarray(frequencies, dtype=np.float64)
+    if means.ndim != 2 or rates.shape != means.shape[:1] or not np.isfinite(means).all():
+        raise InvalidData(
+            "expected finite class_means (m, d) and frequencies (m,), got shapes "
+            f"{means.shape} and {rates.shape}"
+        )
+    if not (rates > 0).all() or abs(rates.sum() - 1) > 1e-9:
+        raise InvalidData(f"frequencies must be positive with sum one, got {rates.tolist()}")
+    constant = rates if output_bias else np.full(len(rates), 1 / len(rates))
+    moment: Array = np.outer(constant, rates @ means) - rates[:, None] * means
+    return moment
+
+
+def square_loss_moment(problem: Problem) -> Array:
+    """Return B = E[∇ℓ(0, y) xᵀ] = −2αCᵀ of the problem's own loss α‖f − y‖², (m, d).
+
+    Examples
+    --------
+    >>> import linscape as ls
+    >>> moments = ls.Moments([[1.0]], [3.0], 9.0)
+    >>> square_loss_moment(ls.Problem(moments, ls.Network(hidden=(1,)))).tolist()
+    [[-6.0]]
+    """
+    moment: Array = -2 * problem.data_factor * linear_moments(problem)[1].T
+    return moment
+
+
+@dataclass(frozen=True)
+class _Constants:
+    """What the inequalities need to know: D, the γ_k, log α‖C‖₂, log α a_max Π(1 + σ_j²)."""
+
+    depth: int
+    decays: tuple[float, ...]
+    log_signal: float
+    log_curvature: float
+
+    @classmethod
+    def of(cls, problem: Problem) -> "_Constants":
+        network = problem.network
+        if network.bias is not False:
+            raise NoExactSolution(
+                f"no trap is proven for a network with biases (bias={network.bias!r}): they move "
+                "with E[f − y], whatever the layers' norms; if E[x] = 0 and E[y] = 0, biases that "
+                "start at zero stay there, and the same problem with bias=False gives the trap"
+            )
+        A, C, _ = linear_moments(problem)
+        factor = math.log(problem.data_factor)
+        noise = math.fsum(map(math.log1p, network.noise))
+        largest = np.asarray(np.linalg.eigvalsh(A)[-1:, None], dtype=np.float64)
+        curvature = factor + _log_norm(largest) + noise
+        return cls(network.depth, network.weight_decay, factor + _log_norm(C), curvature)
+
+    def zero_attracts(self) -> bool | None:
+        if min(self.decays) == 0:
+            return False
+        if self.log_signal == -math.inf or self.depth > 1:
+            return True
+        margin = self.log_decay("energies") - self.log_signal
+        return None if abs(margin) <= _ROUNDING and self.depth else margin > 0 and self.depth == 1
+
+    def trap_set(self, kind: Set) -> TrapSet:
+        radius = self.radius(kind)
+        step = self.largest_step(kind, radius) if 0 < radius < math.inf else 0.0
+        return TrapSet(radius, step)
+
+    def radius(self, kind: Set) -> float:
+        if not self.zero_attracts():
+            return 0.0
+        if self.log_signal == -math.inf or self.depth <= 1:
+            return math.inf
+        log_radius = (self.log_decay(kind) - self.log_signal) / (self.depth - 1)
+        stretch = math.sqrt(self.depth + 1) if kind == "ball" else 1.0
+        # never infinite by overflow: infinity is a claim about every start
+        return min(stretch * _exponential(log_radius), sys.float_info.max)
+
+    def largest_step(self, kind: Set, size: float) -> float:
+        """Return the largest step for the points of the set that are no larger than `size`."""
+        if self.depth == 1 and self.log_signal >= self.log_decay(kind):
+            return 0.0  # all flows end at zero here, but only the energies shrink at every step
+        spread = {
+            "layers": 0.0,
+            "energies": math.log(max(self.decays)) - self.log_decay("energies"),
+            "ball": -self.depth * math.log(max(self.depth, 1)),
+        }[kind]
+        log_others = (2 * self.depth * _log(size) if self.depth else 0.0) + spread
+        curvature = _exponential(self.log_curvature + log_others)
+        return 1 / (2 * max(self.decays) + curvature)
+
+    def log_decay(self, kind: Set) -> float:
+        """Return the logarithm of the decay that governs a set: the smallest, or γ̄."""
+        logs = [_log(decay) for decay in self.decays]
+        return math.fsum(logs) / len(logs) if kind == "energies" else min(logs)
+
+    def sizes(self, weights: Sequence[Array]) -> dict[Set, Array]:
+        """Return the size of weights, over their batch axes, that each set bounds."""
+        norms = np.stack([_frobenius(matrix) for matrix in weights], axis=-1)
+        largest = norms.max(axis=-1)
+        unit = np.where(largest > 0, largest, 1.0)
+        middle = self.log_decay("energies") if min(self.decays) > 0 else 0.0
+        scales = [_exponential((_log(decay) - middle) / 2) for decay in self.decays]
+        return {
+            "layers": largest,
+            "energies": (norms * scales).max(axis=-1),
+            "ball": unit * np.linalg.norm(norms / unit[..., None], axis=-1),
+        }
+
+    def margins(self, sizes: dict[Set, Array]) -> dict[Set, Array]:
+        """Return radius/size; zero weights have margin infinity where there is a trap at all."""
+        margins = {}
+        for kind, size in sizes.items():
+            radius = self.radius(kind)
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                margins[kind] = np.where(radius == 0, 0.0, np.divide(radius, size))
+        return margins
+
+
+def _log_norm(matrix: Array) -> float:
+    """Return log ‖matrix‖₂ without over- or underflow."""
+    exponent = int(largest_exponent(matrix))
+    norm = float(np.linalg.norm(np.ldexp(matrix, -exponent), 2))
+    return _log(norm) + exponent * math.log(2)
+
+
+def _frobenius(matrix: Array) -> Array:
+    exponent = largest_exponent(matrix)
+    unit = np.ldexp(matrix, -exponent[..., None, None])
+    norm: Array = np.ldexp(np.linalg.norm(unit, axis=(-2, -1)), exponent)
+    return norm
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf
+
+
+def _exponential(logarithm: float) -> float:
+    try:
+        return math.exp(logarithm)
+    except OverflowError:
+        return math.inf
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return "inf" if value == math.inf else value
