@@ -10,6 +10,8 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _NAMES = {
+    "linscape.dynamics": ("CriticalGain", "critical_gain"),
+    "linscape.initialisation": ("random_weights",),
     "linscape.landscape": (
         "Branch",
         "Branches",
@@ -18,29 +20,41 @@ _NAMES = {
         "CriticalSignal",
         "CriticalWeightDecay",
         "GlobalMinimum",
+        "InTrap",
         "Phase",
         "PhaseDiagram",
         "Solution",
+        "TrapRadius",
         "branches",
+        "convex_trap_radius",
         "critical_depth",
         "critical_dropout",
         "critical_signal",
         "critical_weight_decay",
+        "cross_entropy_moment",
         "energy_curve",
         "global_minima",
         "global_minimum",
+        "in_trap",
         "phase",
         "phase_diagram",
+        "relu_trap_radius",
         "solutions",
+        "square_loss_moment",
+        "trap_radius",
     ),
     "linscape.moments": ("Moments", "read_moments"),
     "linscape.network": ("Network", "dropout"),
     "linscape.problem": ("Problem",),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
-_MODULES = {"errors": "linscape.errors", "sklearn": "linscape.sklearn"}
+_MODULES = {
+    "bounds": "linscape.landscape.bounds",
+    "errors": "linscape.errors",
+    "sklearn": "linscape.sklearn",
+}
 
-__all__ = [*sorted(_HOMES), "__version__", "errors"]
+__all__ = [*sorted(_HOMES), "__version__", "bounds", "errors"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Okabe & Ito's colours, which the colour-blind tell apart; marks differ in shape and fill too.
 _BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
-_MARKS = {
+_MARKS: dict[str, dict[str, Any]] = {
     "minimum": {"marker": "o", "markerfacecolor": _BLUE, "markeredgecolor": _BLUE},
     "saddle": {"marker": "o", "markerfacecolor": "white", "markeredgecolor": _BLUE},
     "fold": {"marker": "D", "markerfacecolor": "white", "markeredgecolor": _BLUE},
@@ -93,7 +93,7 @@ def rendered(figure: "Figure", suffix: str) -> bytes:
     return stream.getvalue()
 
 
-def _figure_class() -> Any:
+def _figure_class() -> "type[Figure]":
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -113,10 +113,13 @@ def _room_for_zero(axes: "Axes") -> float:
 def _loss_range(
     solutions: Sequence[Solution], minimum: GlobalMinimum, ridge: float | None
 ) -> tuple[float, float]:
-    """Return limits that hold every solution; the curve may leave them at its right end."""
+    """Return limits that hold every solution, and ridge's loss unless it would flatten them."""
     losses = [minimum.loss, *(solution.loss for solution in solutions)]
-    losses += [] if ridge is None else [ridge]
     low, high = min(losses), max(losses)
+    if ridge is not None:
+        wide = max(high, ridge) - min(low, ridge)
+        if len(solutions) == 1 or high - low > wide / 3:
+            low, high = min(low, ridge), max(high, ridge)
     pad = 0.12 * ((high - low) or abs(high) or 1.0)
     return low - pad, high + 1.5 * pad
 
@@ -125,31 +128,41 @@ def _draw_levels(
     axes: "Axes", at_zero: float, best: Solution, minimum: GlobalMinimum, ridge: float | None
 ) -> None:
     """Draw horizontal lines, labelled at the right: zero, ridge and the global minimum."""
-    levels = [(at_zero, f"zero\n{at_zero:.5g}", _GREY, "--")]
+    low, high = axes.get_ylim()
+    name = "loss at zero" if best.energy > 0 else "zero: global minimum"
+    levels = [(at_zero, name, _GREY, "--")]
     if best.energy > 0:
-        levels.append((minimum.loss, f"global minimum\n{minimum.loss:.5g}", _ORANGE, ":"))
+        levels.append((minimum.loss, "global minimum", _ORANGE, ":"))
     if ridge is not None:
-        levels.append((ridge, f"ridge regression\n{ridge:.5g}", _GREEN, "-"))
-    for loss, _, colour, style in levels:
-        axes.axhline(loss, color=colour, linestyle=style, linewidth=0.9, zorder=1)
+        beyond = " (below)" if ridge < low else " (above)" if ridge > high else ""
+        levels.append((ridge, f"ridge regression{beyond}", _GREEN, "-"))
     levels.sort()
-    places = _apart([loss for loss, *_ in levels], axes.get_ylim())
-    for (loss, words, colour, _), place in zip(levels, places, strict=True):
+    for loss, _, colour, style in levels:
+        if low <= loss <= high:
+            axes.axhline(loss, color=colour, linestyle=style, linewidth=0.9, zorder=1)
+    heights = [min(max(loss, low), high) for loss, *_ in levels]
+    places = _apart(heights, 0.115 * (high - low))
+    for (loss, name, colour, _), height, place in zip(levels, heights, places, strict=True):
         axes.annotate(
-            words,
-            xy=(1, loss),
+            f"{name}\n{loss:.5g}",
+            xy=(1, height),
             xytext=(1.03, place),
             xycoords=axes.get_yaxis_transform(),
             color=colour,
             fontsize=9,
             verticalalignment="center",
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.6,
+                "relpos": (0, 0.5),
+                "alpha": float(low <= loss <= high),
+            },
         )
 
 
-def _apart(heights: Sequence[float], limits: tuple[float, float]) -> list[float]:
+def _apart(heights: Sequence[float], step: float) -> list[float]:
     """Move labels, sorted by height, up until none covers the one below."""
-    step = 0.115 * (limits[1] - limits[0])
     places: list[float] = []
     for height in heights:
         places.append(max(height, places[-1] + step) if places else height)
@@ -164,10 +177,19 @@ def _draw_solutions(axes: "Axes", solutions: Sequence[Solution], best: Solution)
         at = (max(solution.energy, left), solution.loss)
         label = "" if solution.kind in named else _NAMES[solution.kind]
         named.add(solution.kind)
-        style = {"linestyle": "none", "clip_on": False, "zorder": 4, "markersize": 7}
+        style: dict[str, Any] = {
+            "linestyle": "none",
+            "clip_on": False,
+            "zorder": 4,
+            "markersize": 7,
+        }
         axes.plot(*at, **style, **_MARKS[solution.kind], label=label)
     at = (max(best.energy, left), best.loss)
-    ring = {"markerfacecolor": "none", "markeredgecolor": _ORANGE, "markeredgewidth": 1.8}
+    ring: dict[str, Any] = {
+        "markerfacecolor": "none",
+        "markeredgecolor": _ORANGE,
+        "markeredgewidth": 1.8,
+    }
     axes.plot(
         *at,
         marker="o",
@@ -195,5 +217,6 @@ def _describe(axes: "Axes", minimum: GlobalMinimum, unit: str, title: str) -> No
     width = minimum.upper - minimum.lower
     certified = f"global minimum {minimum.loss:.12g}, certified to within {width:.1e}"
     axes.set_title(f"{title}\n{certified}" if title else certified, loc="left", fontsize=10)
+    axes.tick_params(axis="y", pad=7)  # the mark of zero stands on this axis
     axes.spines[["top", "right"]].set_visible(False)
     axes.figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)

@@ -50,7 +50,7 @@ class Report:
         Geometric mean of the decays of all layers: the decay itself where they are equal.
     r_squared : float or None
         1 − E(y − p·x)²/Var(y), for the predictor alone, on the data of the problem; None where the
-        target does not vary.
+        target does not vary, or the means are not known.
     """
 
     problem: Problem = field(repr=False)
@@ -132,9 +132,11 @@ def curve(found: Report) -> tuple[Array, Array]:
 def _energy_range(found: Report) -> tuple[float, float]:
     """Return a range around the solutions; without any, one that shows the rise D·K from zero."""
     levels = [solution.energy for solution in found.solutions if solution.energy > 0]
+    depth = found.problem.network.depth
     if levels:
-        return max(min(levels) / 8, np.finfo(float).tiny), max(levels) * 6
-    scale = (found.loss_at_zero or 1.0) / max(found.problem.network.depth, 1)
+        before = 1000 if depth == 1 else 20  # one layer falls from zero at once: show where from
+        return max(min(levels) / before, float(np.finfo(float).tiny)), max(levels) * 6
+    scale = (found.loss_at_zero or 1.0) / max(depth, 1)
     return 1e-3 * scale, scale
 
 
@@ -147,9 +149,9 @@ def _mean_decay(network: Network) -> float:
 
 def _r_squared(minimum: GlobalMinimum) -> float | None:
     moments = minimum.problem.moments
-    p, c = np.ravel(minimum.predictor), np.ravel(moments.C)
-    variance = float(np.sum(moments.covariance_y))
+    variance = 0.0 if moments.mean_y is None else float(np.sum(moments.covariance_y))
     if variance == 0:
         return None
+    p, c = np.ravel(minimum.predictor), np.ravel(moments.C)
     error = float(np.sum(moments.yy)) - 2 * float(c @ p) + float(p @ moments.A @ p)
     return 1 - error / variance

@@ -2,6 +2,12 @@
 
 from linscape.landscape.branches import Branch, Branches, branches
 from linscape.landscape.certificate import Certificate
+from linscape.landscape.convex_trap import (
+    convex_trap_radius,
+    cross_entropy_moment,
+    relu_trap_radius,
+    square_loss_moment,
+)
 from linscape.landscape.diagram import PhaseDiagram, phase_diagram
 from linscape.landscape.knobs import (
     CriticalDepth,
@@ -15,6 +21,7 @@ from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.phases import CriticalWeightDecay, Phase, critical_weight_decay, phase
 from linscape.landscape.solutions import Solution, energy_curve, solutions
 from linscape.landscape.solver import global_minima, global_minimum
+from linscape.landscape.trap import InTrap, TrapRadius, in_trap, trap_radius
 
 __all__ = [
     "Branch",
@@ -25,18 +32,26 @@ __all__ = [
     "CriticalSignal",
     "CriticalWeightDecay",
     "GlobalMinimum",
+    "InTrap",
     "Phase",
     "PhaseDiagram",
     "Solution",
+    "TrapRadius",
     "branches",
+    "convex_trap_radius",
     "critical_depth",
     "critical_dropout",
     "critical_signal",
     "critical_weight_decay",
+    "cross_entropy_moment",
     "energy_curve",
     "global_minima",
     "global_minimum",
+    "in_trap",
     "phase",
     "phase_diagram",
+    "relu_trap_radius",
     "solutions",
+    "square_loss_moment",
+    "trap_radius",
 ]

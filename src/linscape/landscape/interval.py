@@ -21,6 +21,8 @@ def exponential(logarithm: float) -> float:
 
 def json_value(value: Any) -> Any:
     """Return a value for strict JSON: tuples as lists, infinity as the string "inf"."""
+    if isinstance(value, dict):
+        return {key: json_value(part) for key, part in value.items()}
     if isinstance(value, tuple):
         return [json_value(part) for part in value]
     return "inf" if value == math.inf else value

@@ -42,7 +42,7 @@ def require_one_output(problem: Problem) -> None:
         hidden = list(problem.network.hidden)
         raise NoExactSolution(
             f"no theorem here covers {outputs} outputs (hidden widths {hidden}): Ziyin, Li & Meng "
-            "(2022), Theorem 2 needs one; give one target at a time"
+            "(2022), Theorem 2 needs one output; give one target at a time"
         )
 
 

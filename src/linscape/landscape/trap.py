@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from linscape.errors import InvalidData, InvalidWeights, NoExactSolution
-from linscape.network import Network
+from linscape.errors import InvalidWeights, NoExactSolution
+from linscape.landscape.interval import exponential, json_value
 from linscape.problem import Problem, Weights
 from linscape.scaling import largest_exponent
 from linscape.spectrum import linear_moments
@@ -65,7 +65,7 @@ class TrapRadius:
     layers: TrapSet
     energies: TrapSet
     ball: TrapSet
-    _constants: "_Constants" = field(repr=False)
+    _constants: "Constants" = field(repr=False)
     source: str = SOURCE
 
     @property
@@ -89,7 +89,7 @@ class TrapRadius:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the sets ready for JSON, infinities as the string "inf"."""
-        sets = {kind: _plain(asdict(getattr(self, kind))) for kind in get_args(Set)}
+        sets = {kind: json_value(asdict(getattr(self, kind))) for kind in get_args(Set)}
         return {"zero_attracts": self.zero_attracts, **sets, "source": self.source}
 
 
@@ -121,7 +121,7 @@ class InTrap:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer ready for JSON, infinities as the string "inf"."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        return {key: json_value(value) for key, value in asdict(self).items()}
 
 
 def trap_radius(problem: Problem) -> TrapRadius:
@@ -175,7 +175,7 @@ def trap_radius(problem: Problem) -> TrapRadius:
     >>> round(1 / trap.largest_step, 12)                            # 2γ + R⁴
     0.2001
     """
-    constants = _Constants.of(problem)
+    constants = Constants.of(problem)
     return TrapRadius(
         zero_attracts=constants.zero_attracts(),
         layers=constants.trap_set("layers"),
@@ -214,7 +214,7 @@ def in_trap(problem: Problem, weights: Weights) -> InTrap:
     >>> in_trap(problem, [[[0.12]], [[0.05]], [[0.05]]]).sets      # .0144 + .005 < .03
     ('ball',)
     """
-    constants = _Constants.of(problem)
+    constants = Constants.of(problem)
     flat = problem.flatten(weights)
     if flat.ndim > 1:
         raise InvalidWeights(
@@ -228,156 +228,8 @@ def in_trap(problem: Problem, weights: Weights) -> InTrap:
     return InTrap(bool(sets), sets, margins, max(steps, default=0.0))
 
 
-def convex_trap_radius(bound: float, *, weight_decay: float | Sequence[float], depth: int) -> float:
-    r"""Return R such that max_k ‖W_k‖_F < R flows to zero, for any convex loss.
-
-    For L = E ℓ(f(x), y) + Σ_k γ_k‖W_k‖_F², ℓ(·, y) convex and differentiable, f a linear net of D
-    hidden layers without biases, with or without noise of mean one:
-
-    .. math:: R = (2γ/‖B‖₂)^{1/(D−1)}, \quad B = E[∇ℓ(0, y) xᵀ], \quad γ = \min_k γ_k
-
-    for D ≥ 2, and the ball Σ‖W_k‖² < (D + 1)R² flows to zero too. For D = 1 zero is the global
-    minimum iff ‖B‖₂ ≤ 2√(γ_uγ_w); R is infinite if that holds strictly (every start flows to zero)
-    and 0 otherwise. B = 0 gives infinity, a layer without decay 0, as in :func:`trap_radius`.
-
-    Parameters
-    ----------
-    bound : float
-        ‖B‖₂, of :func:`cross_entropy_moment` or :func:`square_loss_moment`, or of your own loss.
-    weight_decay : float or sequence of float
-        γ, of all layers or of each of the D + 1, in γ‖W‖² (no ½).
-    depth : int
-        Number D of hidden layers.
-
-    Raises
-    ------
-    InvalidData
-        If the bound is negative or not finite.
-    InvalidNetwork
-        If a decay is negative or not finite, or their number is not D + 1.
-
-    References
-    ----------
-    Proven in docs/trap.md.
-
-    Examples
-    --------
-    >>> convex_trap_radius(2.0, weight_decay=0.25, depth=2)
-    0.25
-    >>> convex_trap_radius(2.0, weight_decay=(0.5, 8.0), depth=1)      # 2 < 2√4
-    inf
-    """
-    if not 0 <= bound < math.inf:
-        raise InvalidData(f"the bound must be a finite number of at least 0, got {bound!r}")
-    decays = Network((1,) * depth, weight_decay=weight_decay).weight_decay
-    return _Constants(depth, decays, _log(bound) - math.log(2), math.inf).radius("layers")
-
-
-def relu_trap_radius(
-    bound: float,
-    *,
-    weight_decay: float | Sequence[float],
-    depth: int,
-    noise: float | Sequence[float] = 0.0,
-) -> float:
-    r"""Return R such that max_k ‖W_k‖_F < R flows to zero, for ReLU nets and any convex loss.
-
-    :func:`convex_trap_radius` with E[‖∇ℓ(0, y)‖‖x‖]·Π_k √(1 + σ_k²) in place of ‖B‖₂. It holds for
-    every activation with φ(tz) = tφ(z) for t ≥ 0 and |φ(z)| ≤ |z| (ReLU, LeakyReLU), without
-    biases. For D = 1 an infinite radius still means that everything flows to zero, but 0 no longer
-    means that zero is a saddle: the bound is only sufficient.
-
-    Parameters
-    ----------
-    bound : float
-        E[‖∇ℓ(0, y)‖‖x‖], or √(a_max E‖∇ℓ(0, y)‖²), a_max the largest eigenvalue of E[xxᵀ]; either
-        will do, and so will the smaller. For the square loss ∇ℓ(0, y) = −2y.
-    weight_decay, depth
-        As in :func:`convex_trap_radius`.
-    noise : float or sequence of float, default 0
-        Variance σ_k² of the mean-one noise on each hidden layer.
-
-    Raises
-    ------
-    InvalidData, InvalidNetwork
-        As :func:`convex_trap_radius`, and for noise that is negative or of the wrong length.
-
-    References
-    ----------
-    Proven in docs/trap.md.
-
-    Examples
-    --------
-    >>> relu_trap_radius(1.0, weight_decay=0.25, depth=2, noise=1.0)      # .5/(√2·√2)
-    0.25
-    """
-    variances = Network((1,) * depth, noise=noise).noise
-    inflation = math.sqrt(math.prod(1 + variance for variance in variances))
-    return convex_trap_radius(bound * inflation, weight_decay=weight_decay, depth=depth)
-
-
-def cross_entropy_moment(
-    class_means: ArrayLike, frequencies: ArrayLike, *, output_bias: bool = False
-) -> Array:
-    """Return B = E[∇ℓ(0, y) xᵀ] of softmax cross-entropy, (classes, d), from the class means.
-
-    ∇ℓ(0, y) = softmax(0) − e_y, so row c is E[x]/m − π_c E[x | c]. With a free bias at the output
-    ∇ℓ is taken at the best constant prediction, softmax = π, and row c is π_c(E[x] − E[x | c]);
-    the statement of :func:`convex_trap_radius` about D = 1 and the global minimum then holds for
-    that constant in place of zero, those about the flow do not.
-
-    Parameters
-    ----------
-    class_means : (m, d) array
-        E[x | c], one row a class.
-    frequencies : (m,) array
-        π_c > 0, summing to one.
-    output_bias : bool, default False
-        Whether the output has a bias that does not decay.
-
-    Raises
-    ------
-    InvalidData
-        If the shapes do not fit, or the frequencies are not positive with sum one.
-
-    Examples
-    --------
-    Two classes of equal frequency at ±1: B = ∓½, with norm 1/√2.
-
-    >>> B = cross_entropy_moment([[1.0], [-1.0]], [0.5, 0.5])
-    >>> B.tolist()
-    [[-0.5], [0.5]]
-    """
-    means = np.asarray(class_means, dtype=np.float64)
-    rates = np.asarray(frequencies, dtype=np.float64)
-    if means.ndim != 2 or rates.shape != means.shape[:1] or not np.isfinite(means).all():
-        raise InvalidData(
-            "expected finite class_means (m, d) and frequencies (m,), got shapes "
-            f"{means.shape} and {rates.shape}"
-        )
-    if not (rates > 0).all() or abs(rates.sum() - 1) > 1e-9:
-        raise InvalidData(f"frequencies must be positive with sum one, got {rates.tolist()}")
-    constant = rates if output_bias else np.full(len(rates), 1 / len(rates))
-    moment: Array = np.outer(constant, rates @ means) - rates[:, None] * means
-    return moment
-
-
-def square_loss_moment(problem: Problem) -> Array:
-    """Return B = E[∇ℓ(0, y) xᵀ] = −2αCᵀ of the problem's own loss α‖f − y‖², (m, d).
-
-    Examples
-    --------
-    >>> import linscape as ls
-    >>> moments = ls.Moments([[1.0]], [3.0], 9.0)
-    >>> square_loss_moment(ls.Problem(moments, ls.Network(hidden=(1,)))).tolist()
-    [[-6.0]]
-    """
-    moment: Array = -2 * problem.data_factor * linear_moments(problem)[1].T
-    return moment
-
-
 @dataclass(frozen=True)
-class _Constants:
+class Constants:
     """What the inequalities need to know: D, the γ_k, log α‖C‖₂, log α a_max Π(1 + σ_j²)."""
 
     depth: int
@@ -386,7 +238,8 @@ class _Constants:
     log_curvature: float
 
     @classmethod
-    def of(cls, problem: Problem) -> "_Constants":
+    def of(cls, problem: Problem) -> "Constants":
+        """Read them off a problem without biases."""
         network = problem.network
         if network.bias is not False:
             raise NoExactSolution(
@@ -402,6 +255,7 @@ class _Constants:
         return cls(network.depth, network.weight_decay, factor + _log_norm(C), curvature)
 
     def zero_attracts(self) -> bool | None:
+        """Say whether every start near zero flows to it; None at the transition of D = 1."""
         if min(self.decays) == 0:
             return False
         if self.log_signal == -math.inf or self.depth > 1:
@@ -410,11 +264,13 @@ class _Constants:
         return None if abs(margin) <= _ROUNDING and self.depth else margin > 0 and self.depth == 1
 
     def trap_set(self, kind: Set) -> TrapSet:
+        """Return one of the three proven sets."""
         radius = self.radius(kind)
         step = self.largest_step(kind, radius) if 0 < radius < math.inf else 0.0
         return TrapSet(radius, step)
 
     def radius(self, kind: Set) -> float:
+        """Return the radius of one of the three proven sets."""
         if not self.zero_attracts():
             return 0.0
         if self.log_signal == -math.inf or self.depth <= 1:
@@ -422,7 +278,7 @@ class _Constants:
         log_radius = (self.log_decay(kind) - self.log_signal) / (self.depth - 1)
         stretch = math.sqrt(self.depth + 1) if kind == "ball" else 1.0
         # never infinite by overflow: infinity is a claim about every start
-        return min(stretch * _exponential(log_radius), sys.float_info.max)
+        return min(stretch * exponential(log_radius), sys.float_info.max)
 
     def largest_step(self, kind: Set, size: float) -> float:
         """Return the largest step for the points of the set that are no larger than `size`."""
@@ -433,13 +289,13 @@ class _Constants:
             "energies": math.log(max(self.decays)) - self.log_decay("energies"),
             "ball": -self.depth * math.log(max(self.depth, 1)),
         }[kind]
-        log_others = (2 * self.depth * _log(size) if self.depth else 0.0) + spread
-        curvature = _exponential(self.log_curvature + log_others)
+        log_others = (2 * self.depth * log(size) if self.depth else 0.0) + spread
+        curvature = exponential(self.log_curvature + log_others)
         return 1 / (2 * max(self.decays) + curvature)
 
     def log_decay(self, kind: Set) -> float:
         """Return the logarithm of the decay that governs a set: the smallest, or γ̄."""
-        logs = [_log(decay) for decay in self.decays]
+        logs = [log(decay) for decay in self.decays]
         return math.fsum(logs) / len(logs) if kind == "energies" else min(logs)
 
     def sizes(self, weights: Sequence[Array]) -> dict[Set, Array]:
@@ -448,7 +304,7 @@ class _Constants:
         largest = norms.max(axis=-1)
         unit = np.where(largest > 0, largest, 1.0)
         middle = self.log_decay("energies") if min(self.decays) > 0 else 0.0
-        scales = [_exponential((_log(decay) - middle) / 2) for decay in self.decays]
+        scales = [exponential((log(decay) - middle) / 2) for decay in self.decays]
         return {
             "layers": largest,
             "energies": (norms * scales).max(axis=-1),
@@ -469,7 +325,7 @@ def _log_norm(matrix: Array) -> float:
     """Return log ‖matrix‖₂ without over- or underflow."""
     exponent = int(largest_exponent(matrix))
     norm = float(np.linalg.norm(np.ldexp(matrix, -exponent), 2))
-    return _log(norm) + exponent * math.log(2)
+    return log(norm) + exponent * math.log(2)
 
 
 def _frobenius(matrix: Array) -> Array:
@@ -479,20 +335,6 @@ def _frobenius(matrix: Array) -> Array:
     return norm
 
 
-def _log(value: float) -> float:
+def log(value: float) -> float:
+    """Return the logarithm, −inf at zero."""
     return math.log(value) if value > 0 else -math.inf
-
-
-def _exponential(logarithm: float) -> float:
-    try:
-        return math.exp(logarithm)
-    except OverflowError:
-        return math.inf
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(part) for part in value]
-    return "inf" if value == math.inf else value

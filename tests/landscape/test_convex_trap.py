@@ -8,13 +8,13 @@ import pytest
 
 import linscape as ls
 from linscape.errors import InvalidData, InvalidNetwork
-from linscape.landscape.trap import (
+from linscape.landscape.convex_trap import (
     convex_trap_radius,
     cross_entropy_moment,
     relu_trap_radius,
     square_loss_moment,
-    trap_radius,
 )
+from linscape.landscape.trap import trap_radius
 
 # ---- Any convex loss, and ReLU
 

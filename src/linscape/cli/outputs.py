@@ -1,0 +1,131 @@
+"""The files that a command writes: all of them, or none."""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from linscape import plots
+from linscape.atomic import write_atomically
+from linscape.cli.document import as_text
+from linscape.cli.source import Source
+from linscape.errors import NoExactSolution, OutOfRange, UnreadableFile
+from linscape.report import Report, curve
+
+_IMAGES = (".png", ".svg", ".pdf")
+_MOST_WEIGHTS = 2**30  # 8 GB
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the plot and the weights go, if anywhere."""
+
+    plot: Path | None
+    save: Path | None
+
+    @classmethod
+    def of(cls, plot: str | None, save: str | None) -> "Outputs":
+        """Check the names before any work is done."""
+        outputs = cls(
+            None if plot is None else Path(plot),
+            None if save is None else Path(save),
+        )
+        if outputs.plot and outputs.plot.suffix.lower() not in _IMAGES:
+            raise UnreadableFile(f"--plot needs a name ending in .png, .svg or .pdf, got {plot!r}")
+        if outputs.save and outputs.save.suffix.lower() != ".npz":
+            raise UnreadableFile(f"--save needs a name ending in .npz, got {save!r}")
+        for file in outputs._files():
+            if file.is_dir():
+                raise UnreadableFile(f"cannot write {file}: it is a folder; give another name")
+        return outputs
+
+    def spare(self, inputs: Sequence[Path]) -> None:
+        """Refuse to write over the data."""
+        for file in self._files():
+            if file.exists() and any(file.samefile(data) for data in inputs):
+                raise UnreadableFile(f"{file} is the data itself; give --save another name")
+
+    def contents(
+        self, source: Source, found: Report, facts: Mapping[str, Any]
+    ) -> list[tuple[Path, bytes]]:
+        """Return what is to be written, complete, before anything is."""
+        contents = []
+        if self.save:
+            contents.append((self.save, _weights(found)))
+            contents.append((self.save.with_suffix(".json"), (as_text({**facts}) + "\n").encode()))
+        if self.plot:
+            contents.append((self.plot, _image(self.plot.suffix.lower(), source, found)))
+        return contents
+
+    def write(self, contents: Sequence[tuple[Path, bytes]]) -> None:
+        """Write all, or leave every old file as it was."""
+        try:
+            _write_together(contents)
+        except UnreadableFile as error:
+            # the innermost tells which file it was; the others only failed with it
+            cause: BaseException = error
+            while isinstance(cause.__cause__, UnreadableFile):
+                cause = cause.__cause__
+            raise cause from None
+
+    def _files(self) -> list[Path]:
+        saved = [] if self.save is None else [self.save, self.save.with_suffix(".json")]
+        return saved if self.plot is None else [*saved, self.plot]
+
+
+def _write_together(contents: Sequence[tuple[Path, bytes]]) -> None:
+    """Put each file in place only when it and all after it are on the disk."""
+    if not contents:
+        return
+    (path, content), *rest = contents
+
+    def write(file: BinaryIO) -> None:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        _write_together(rest)
+
+    write_atomically(path, write)
+
+
+def _weights(found: Report) -> bytes:
+    minimum = found.minimum
+    count = sum(rows * columns for rows, columns in found.problem.shapes)
+    if count > _MOST_WEIGHTS:
+        raise OutOfRange(
+            f"--save would write {count} weights, at most {_MOST_WEIGHTS} fit; the loss does not "
+            "depend on the widths without noise: give narrower layers"
+        )
+    transform = found.problem.moments.transform
+    *layers, last = minimum.weights()
+    arrays: dict[str, Any] = {f"W_{k}": layer for k, layer in enumerate(layers, start=1)}
+    arrays |= {"U": last, "predictor": minimum.predictor, "intercept": minimum.intercept}
+    for name in ("shift_x", "scale_x", "shift_y", "scale_y"):
+        arrays[name] = getattr(transform, name)
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+def _image(suffix: str, source: Source, found: Report) -> bytes:
+    if not found.has_energy_curve:
+        raise NoExactSolution(
+            "--plot draws the loss over the energy of the layers: that needs --hidden with a "
+            "layer at least and --weight-decay above zero"
+        )
+    depth = found.problem.network.depth
+    energies, losses = curve(found)
+    figure = plots.energy(
+        energies,
+        losses,
+        found.solutions,
+        found.minimum,
+        ridge=found.ridge.loss,
+        unit=source.unit,
+        title=f"{depth} hidden layer{'s' if depth > 1 else ''}: {found.phase.name}",
+    )
+    return plots.rendered(figure, suffix)

@@ -1,0 +1,189 @@
+"""The result as a page that a stranger can read, in colour or not, on a screen or in a file."""
+
+import math
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+
+import typer
+
+from linscape.cli.advice import advice
+from linscape.cli.numbers import bounds, exponential, short
+from linscape.cli.source import Source
+from linscape.report import Report
+
+_WIDEST = 100
+_MARGIN = 18
+Row = tuple[str, list[str]]
+
+
+def print_page(source: Source, found: Report) -> None:
+    """Print every fact: headings in a column of their own, a few plain lines beside each."""
+    width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST) - _MARGIN
+    for heading, lines in _rows(source, found):
+        wrapped = [part for line in lines for part in _wrapped(line, max(width, 40))]
+        first, *rest = wrapped
+        typer.echo(typer.style(heading.ljust(_MARGIN), bold=True) + first)
+        for line in rest:
+            typer.echo(" " * _MARGIN + line)
+        typer.echo()
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Break a line at spaces; what follows a numbered item is indented as the item is."""
+    indent = "   " if line[:1].isdigit() and line[1:3] == ". " else ""
+    return textwrap.wrap(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ) or [""]
+
+
+def _rows(source: Source, found: Report) -> Iterator[Row]:
+    yield "Data", _data(source)
+    yield "Network", _network(source, found)
+    yield "In three numbers", _three_numbers(found)
+    yield "Phase", _phase(found)
+    yield "Global minimum", _minimum(source, found)
+    meaning = f"the mean of {source.unit}" if source.raw else "all of the variance"
+    yield "Loss at zero", [f"{found.loss_at_zero:.6g}: {meaning}"]
+    yield "Ridge's loss", _ridge(found)
+    yield "R² in-sample", _r_squared(found)
+    yield "Critical decay", _critical(found)
+    yield "What next", [f"{k}. {step}" for k, step in enumerate(advice(found), start=1)]
+
+
+def _data(source: Source) -> list[str]:
+    first, *others = map(str, source.files)
+    files = f"{first} and {len(others)} more" if others else first
+    counts = f"{source.rows} rows, {source.inputs} inputs, target {source.target}"
+    if source.sample_weight:
+        counts += f", weighted by {source.sample_weight}"
+    if source.raw:
+        units = f"in the units of the file (--raw): losses are in {source.unit}"
+    else:
+        units = (
+            "every input and the target centred and scaled to variance 1: losses are shares of "
+            f"the variance of {source.target}; predictions are in its own units"
+        )
+    return [files, counts, units]
+
+
+def _network(source: Source, found: Report) -> list[str]:
+    network = found.problem.network
+    chain = " → ".join(map(str, (source.inputs, *network.hidden, 1)))
+    lines = [f"{chain}, linear, without biases"]
+    if network.depth:
+        lines.append(f"noise variance {_listed(network.noise)} in the hidden layers{_rates(found)}")
+    if network.input_noise:
+        lines.append(f"noise variance {short(network.input_noise)} on the inputs")
+    lines.append(
+        f"weight decay γ = {_listed(network.weight_decay)}: γ‖W‖² per layer, no ½; PyTorch's "
+        f"weight_decay is 2γ = {_listed([2 * decay for decay in network.weight_decay])} for "
+        "MSELoss with one output"
+    )
+    return lines
+
+
+def _rates(found: Report) -> str:
+    """Return the dropout rates p = σ²/(1 + σ²) that the noise is as much as."""
+    variances = found.problem.network.noise
+    if not any(variances):
+        return " (no dropout)"
+    return f" (as dropout {_listed([one / (1 + one) for one in variances])} has)"
+
+
+def _listed(values: Sequence[float]) -> str:
+    """Return one number where all are equal."""
+    return ", ".join(short(value) for value in (values if len(set(values)) > 1 else values[:1]))
+
+
+def _three_numbers(found: Report) -> list[str]:
+    network = found.problem.network
+    return [
+        f"D = {network.depth}: hidden layers",
+        f"τ = {exponential(network.log_inflation)}: inflation of the output's second moment by "
+        "the hidden noise (1 is no noise)",
+        f"P = {exponential(network.log_decay_product)}: product of the weight decays of the "
+        f"{network.depth + 1} layers"
+        if network.depth
+        else f"P = {exponential(network.log_decay_product)}: the weight decay of the only layer",
+    ]
+
+
+def _phase(found: Report) -> list[str]:
+    return [f"{found.phase.name}: {_phase_words(found)}"]
+
+
+def _phase_words(found: Report) -> str:
+    name = found.phase.name
+    if found.phase.undecided:
+        low, high = bounds(*found.critical.learning_interval)
+        return (
+            "the weight decay is too near its critical value, proven to lie between "
+            f"{low} and {high}, for 64-bit floats to tell the phase"
+        )
+    if name == "collapsed":
+        return "zero is the only solution, so the network learns nothing"
+    if name == "metastable":
+        return "zero is the global minimum, and there are other local minima, all of them worse"
+    if found.zero_is_trap:
+        return (
+            "the global minimum is not zero, but zero is a local minimum, a trap: training that "
+            "starts too close to zero ends there"
+        )
+    return "the global minimum is not zero, and zero is no local minimum, so no trap"
+
+
+def _minimum(source: Source, found: Report) -> list[str]:
+    minimum = found.minimum
+    low, high = bounds(minimum.lower, minimum.upper)
+    width = minimum.upper - minimum.lower
+    lines = [f"between {low} and {high}, proven (width {width:.1e}), {source.unit}"]
+    if minimum.is_trivial is None:
+        low, high = bounds(minimum.gain_lower, minimum.gain_upper)
+        lines.append(f"undecided whether zero: its gain over zero is between {low} and {high}")
+    elif minimum.is_trivial:
+        answer = "zero" if source.raw else f"the mean of {source.target}"
+        lines.append(f"at zero: every weight is zero, and every prediction is {answer}")
+    elif found.has_energy_curve:
+        lines.append(f"every layer carries the energy K = γ‖W‖² = {short(minimum.energy)}")
+    return [*lines, f"by {minimum.source}"]
+
+
+def _ridge(found: Report) -> list[str]:
+    which = f"the same γ = {short(found.mean_decay)}"
+    if len(set(found.problem.network.weight_decay)) > 1:
+        which = f"γ = {short(found.mean_decay)}, the geometric mean of the decays"
+    if found.problem.network.depth == 0:
+        return [f"{found.ridge.loss:.6g}: this network is ridge regression"]
+    return [f"{found.ridge.loss:.6g}: the same objective with no hidden layer and {which} (no ½)"]
+
+
+def _r_squared(found: Report) -> list[str]:
+    if found.r_squared is None:
+        return ["not defined: the target does not vary"]
+    value = found.r_squared or 0.0
+    return [f"{value:.4f}: of the mean prediction, without the noise, on the rows it was fitted to"]
+
+
+def _critical(found: Report) -> list[str]:
+    critical, network = found.critical, found.problem.network
+    if network.depth == 0:
+        return ["none: with no hidden layer no weight decay is too large"]
+    if critical.learning == 0:
+        return ["γ* = 0: no input is correlated with the target"]
+    if not any(network.weight_decay):
+        return [f"γ* = {short(critical.learning)} (γ‖W‖², no ½); the present decay is zero"]
+    equal = len(set(network.weight_decay)) == 1
+    name = "γ*" if equal else "geometric mean"
+    return [
+        f"{name} = {short(critical.learning)} (γ‖W‖², no ½): {_distance(critical.learning_factor)}",
+        f"solutions beside zero exist up to {short(critical.existence)}",
+    ]
+
+
+def _distance(factor: float) -> str:
+    if factor > 1:
+        return f"multiplying every decay by {short(factor)} ends learning"
+    if math.isclose(factor, 1):
+        return "the present decay is at it to all digits"
+    return f"every decay must be divided by {short(1 / factor)} to learn"
