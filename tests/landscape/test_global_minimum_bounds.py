@@ -157,3 +157,13 @@ def test_the_energy_form_has_the_same_minimum_and_no_other_form_does():
         for shift in (1e-3, -1e-3):
             wrong = energy_form(problem, depth=shift)
             assert not minimum.lower - near <= wrong <= minimum.upper + near
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_correlated_columns_in_different_units_keep_a_narrow_interval(depth):
+    # the relative bounds of badly scaled columns are worse here than the plain ones
+    s, r = 9e-4, math.sqrt(1 - 1e-7)
+    moments = ls.Moments([[1.0, s * r], [s * r, s * s]], [1.0, s * r], 1.5)
+    result = outcome(ls.Problem(moments, ls.Network((2,) * depth, weight_decay=1e-3)))
+    assert result["loss holds"]
+    assert result["gap"] <= result["allowed"]

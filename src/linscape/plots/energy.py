@@ -1,24 +1,22 @@
-"""Figures of results. Nothing is computed here: arrays and results go in, a figure comes out."""
+"""The loss over the energy of the layers, with every solution marked."""
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from linscape.errors import MissingDependency
 from linscape.landscape import GlobalMinimum, Solution
+from linscape.plots.figure import BLUE, GREEN, GREY, ORANGE, figure_class
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe & Ito's colours, which the colour-blind tell apart; marks differ in shape and fill too.
-_BLUE, _ORANGE, _GREEN, _GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+# marks differ in shape and fill, not in colour alone
 _MARKS: dict[str, dict[str, Any]] = {
-    "minimum": {"marker": "o", "markerfacecolor": _BLUE, "markeredgecolor": _BLUE},
-    "saddle": {"marker": "o", "markerfacecolor": "white", "markeredgecolor": _BLUE},
-    "fold": {"marker": "D", "markerfacecolor": "white", "markeredgecolor": _BLUE},
+    "minimum": {"marker": "o", "markerfacecolor": BLUE, "markeredgecolor": BLUE},
+    "saddle": {"marker": "o", "markerfacecolor": "white", "markeredgecolor": BLUE},
+    "fold": {"marker": "D", "markerfacecolor": "white", "markeredgecolor": BLUE},
 }
 _NAMES = {"minimum": "local minimum", "saddle": "saddle", "fold": "fold (minimum meets saddle)"}
 
@@ -59,9 +57,9 @@ def energy(
     MissingDependency
         If matplotlib is not installed.
     """
-    figure = _figure_class()(figsize=(7.6, 4.6), layout="constrained")
+    figure = figure_class()(figsize=(7.6, 4.6), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(energies, losses, color=_BLUE, linewidth=1.6, zorder=2)
+    axes.plot(energies, losses, color=BLUE, linewidth=1.6, zorder=2)
     axes.set_xscale("log")
     axes.margins(x=0)
     axes.set_xlim(left=_room_for_zero(axes))
@@ -71,37 +69,6 @@ def energy(
     _draw_solutions(axes, solutions, best)
     _describe(axes, minimum, unit, title)
     return figure
-
-
-def rendered(figure: "Figure", suffix: str) -> bytes:
-    """Return the bytes of an image file, the same for the same figure.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        What to render.
-    suffix : ".png", ".svg" or ".pdf"
-        The kind of file.
-    """
-    import matplotlib as mpl
-
-    # no dates and no random names: the same result gives the same file
-    dates: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    stream = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "linscape"}):
-        figure.savefig(stream, format=suffix[1:], dpi=160, metadata=dates.get(suffix))
-    return stream.getvalue()
-
-
-def _figure_class() -> "type[Figure]":
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependency(
-            "a plot needs matplotlib, which is not installed; "
-            'install it with pip install "linscape[plot]"'
-        ) from error
-    return Figure
 
 
 def _room_for_zero(axes: "Axes") -> float:
@@ -130,12 +97,12 @@ def _draw_levels(
     """Draw horizontal lines, labelled at the right: zero, ridge and the global minimum."""
     low, high = axes.get_ylim()
     name = "loss at zero" if best.energy > 0 else "zero: global minimum"
-    levels = [(at_zero, name, _GREY, "--")]
+    levels = [(at_zero, name, GREY, "--")]
     if best.energy > 0:
-        levels.append((minimum.loss, "global minimum", _ORANGE, ":"))
+        levels.append((minimum.loss, "global minimum", ORANGE, ":"))
     if ridge is not None:
         beyond = " (below)" if ridge < low else " (above)" if ridge > high else ""
-        levels.append((ridge, f"ridge regression{beyond}", _GREEN, "-"))
+        levels.append((ridge, f"ridge regression{beyond}", GREEN, "-"))
     levels.sort()
     for loss, _, colour, style in levels:
         if low <= loss <= high:
@@ -187,7 +154,7 @@ def _draw_solutions(axes: "Axes", solutions: Sequence[Solution], best: Solution)
     at = (max(best.energy, left), best.loss)
     ring: dict[str, Any] = {
         "markerfacecolor": "none",
-        "markeredgecolor": _ORANGE,
+        "markeredgecolor": ORANGE,
         "markeredgewidth": 1.8,
     }
     axes.plot(
@@ -206,7 +173,7 @@ def _draw_solutions(axes: "Axes", solutions: Sequence[Solution], best: Solution)
         xytext=(11, 7),
         textcoords="offset points",
         fontsize=9,
-        color=_GREY,
+        color=GREY,
     )
 
 

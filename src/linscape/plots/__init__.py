@@ -1,0 +1,9 @@
+"""Figures of results. Nothing is computed here: arrays and results go in, a figure comes out."""
+
+from linscape.plots.bifurcation import bifurcation
+from linscape.plots.energy import energy
+from linscape.plots.figure import rendered
+from linscape.plots.phases import phase_diagram
+from linscape.plots.spectrum import spectrum
+
+__all__ = ["bifurcation", "energy", "phase_diagram", "rendered", "spectrum"]
