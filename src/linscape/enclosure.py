@@ -51,7 +51,10 @@ class EigenBounds:
     overlap: Array | None = None
 
     def components(self, c: Array) -> tuple[Array, float]:
-        """Return the components of c, ‖c‖ ≤ 1, and a bound on the norm of their error."""
+        """Return the components of c, ‖c‖ ≤ 1, and a bound on the norm of their error.
+
+        Each component carries a relative rounding error of four units besides.
+        """
         size = float(np.linalg.norm(c))
         if self.overlap is not None:
             components = _rotate(self.basis, c)

@@ -26,8 +26,10 @@ def is_badly_scaled(A: Array) -> bool:
     return bool(0 < np.min(variances) < 2.0**-20 * np.max(variances))
 
 
-def graded_bounds(A: Array) -> EigenBounds | None:
+def graded_bounds(A: Array, *, diagonal_error: float = 0.0) -> EigenBounds | None:
     """Diagonalise with relative errors, or return None if the correlations are near singular.
+
+    The diagonal of A may itself carry a relative error.
 
     With A = QΣ²Qᵀ + E and ‖2^{−k}E2^{−k}‖₂ ≤ e, R ≥ m and so A ≥ m·4^k give |pᵀEp| ≤ (e/m) pᵀAp:
     a relative error. The components of c are (QᵀQ)⁻¹Qᵀc, so that Q need not be orthogonal to the
@@ -58,7 +60,7 @@ def graded_bounds(A: Array) -> EigenBounds | None:
     _, residual = gram_residual(rows, R)
     rounding = 4 * UNIT_ROUNDOFF * math.sqrt(len(A)) * math.sqrt(len(A) * 1.01)
     overlap, distance = gram_residual(Q.T, np.eye(len(A)))
-    relative = _SAFETY * (residual + rounding) / least
+    relative = _SAFETY * (residual + rounding + diagonal_error) / least
     if relative > _WORST or distance > _WORST:
         return None
     return EigenBounds(

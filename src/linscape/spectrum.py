@@ -1,7 +1,7 @@
 """The data as the theory of one output sees them: the measure (a_i, c_i²) and its error."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from linscape.problem import Problem
 
 Array = NDArray[np.float64]
 
+_SHARP = 2.0**-40  # relative errors below this make no gap wider
 _FORMATION = 64 * 2 * UNIT_ROUNDOFF  # rounding, per input, that moments formed in float64 may carry
 
 
@@ -42,6 +43,9 @@ class Spectrum:
         Number of directions left out.
     null_signal : float
         Norm of the part of c they carry.
+    null_is_rounding : bool
+        Whether that part is no more than rounding. If it is more, a direction with signal was lost
+        (columns both badly scaled and collinear), and nothing proven from above excludes it.
     input_exponent, output_exponent : int
         s and t.
     second_moment_x, cross_moment : ndarray
@@ -58,6 +62,7 @@ class Spectrum:
     norm_error: float
     null_directions: int
     null_signal: float
+    null_is_rounding: bool
     input_exponent: int
     output_exponent: int
     second_moment_x: Array
@@ -103,18 +108,28 @@ def spectra(problem: Problem) -> list[Spectrum]:
     A, C, yy = linear_moments(problem)
     s = -(-_norm_exponent(A) // 2)
     A = np.ldexp(A, -2 * s)
-    bounds = (graded_bounds(A) if is_badly_scaled(A) else None) or eigen_bounds(A)
-    # adding the input noise to the diagonal rounds it
-    extra = 4 * UNIT_ROUNDOFF * bounds.values[-1] if problem.network.input_noise else 0.0
+    bounds = _decomposed(A, noisy=problem.network.input_noise > 0)
     variances = np.diagonal(yy)
-    return [
-        _measure(A, bounds, c, variance, s, extra)
-        for c, variance in zip(C.T, variances, strict=True)
-    ]
+    return [_measure(A, bounds, c, variance, s) for c, variance in zip(C.T, variances, strict=True)]
+
+
+def _decomposed(A: Array, *, noisy: bool) -> EigenBounds:
+    """Diagonalise A by the method that resolves its small eigenvalues best."""
+    diagonal_error = 4 * UNIT_ROUNDOFF if noisy else 0.0  # adding the noise rounds the diagonal
+    plain = eigen_bounds(A)
+    error = plain.value_error + diagonal_error * float(np.max(np.diagonal(A)))
+    plain = replace(plain, value_error=error)
+    if not is_badly_scaled(A):
+        return plain
+    graded = graded_bounds(A, diagonal_error=diagonal_error)
+    if graded is None:
+        return plain
+    resolved = plain.values[0] > 2 * plain.value_error
+    return plain if resolved and graded.relative_error > _SHARP else graded
 
 
 def _measure(
-    A: Array, bounds: EigenBounds, c: Array, variance: float, input_exponent: int, extra: float
+    A: Array, bounds: EigenBounds, c: Array, variance: float, input_exponent: int
 ) -> Spectrum:
     s = input_exponent
     t = _norm_exponent(c) - s if np.any(c) else -(-math.frexp(variance)[1] // 2)
@@ -122,21 +137,24 @@ def _measure(
         yy = float(np.ldexp(variance, -2 * t))
     c = np.ldexp(c, -s - t)
     coefficients, coefficient_error = bounds.components(c)
-    value_error = bounds.value_error + extra
-    first = int(np.searchsorted(bounds.values, 2 * value_error, side="right"))
+    first = int(np.searchsorted(bounds.values, 2 * bounds.value_error, side="right"))
     null = coefficients[:first]
-    _check_null(bounds.values[:first], null, yy, value_error, len(c))
+    _check_null(bounds.values[:first], null, yy, bounds.value_error, len(c))
+    # a part of c is rounding if the entries it is made of may have as much
+    entries = np.sqrt(np.diagonal(A)) * min(math.sqrt(yy), 1e150)
+    noise = _FORMATION * len(c) * (entries @ np.abs(bounds.basis[:, :first]))
     return Spectrum(
         values=bounds.values[first:],
         coefficients=coefficients[first:],
         basis=bounds.basis[:, first:],
         second_moment_y=yy,
-        value_error=value_error,
+        value_error=bounds.value_error,
         coefficient_error=coefficient_error,
         relative_error=bounds.relative_error,
         norm_error=bounds.norm_error,
         null_directions=len(null),
         null_signal=float(np.linalg.norm(null)),
+        null_is_rounding=bool(np.all(np.abs(null) <= noise)),
         input_exponent=s,
         output_exponent=t,
         second_moment_x=A,

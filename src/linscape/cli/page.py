@@ -3,7 +3,7 @@
 import math
 import shutil
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import typer
 
@@ -18,9 +18,14 @@ Row = tuple[str, list[str]]
 
 
 def print_page(source: Source, found: Report) -> None:
-    """Print every fact: headings in a column of their own, a few plain lines beside each."""
+    """Print every fact about a problem."""
+    print_rows(_rows(source, found))
+
+
+def print_rows(rows: Iterable[Row]) -> None:
+    """Print headings in a column of their own, a few plain lines beside each."""
     width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST) - _MARGIN
-    for heading, lines in _rows(source, found):
+    for heading, lines in rows:
         wrapped = [part for line in lines for part in _wrapped(line, max(width, 40))]
         first, *rest = wrapped
         typer.echo(typer.style(heading.ljust(_MARGIN), bold=True) + first)
@@ -38,7 +43,7 @@ def _wrapped(line: str, width: int) -> list[str]:
 
 
 def _rows(source: Source, found: Report) -> Iterator[Row]:
-    yield "Data", _data(source)
+    yield "Data", data_lines(source)
     yield "Network", _network(source, found)
     yield "In three numbers", _three_numbers(found)
     yield "Phase", _phase(found)
@@ -51,7 +56,8 @@ def _rows(source: Source, found: Report) -> Iterator[Row]:
     yield "What next", [f"{k}. {step}" for k, step in enumerate(advice(found), start=1)]
 
 
-def _data(source: Source) -> list[str]:
+def data_lines(source: Source) -> list[str]:
+    """Say which rows and columns were read, and in which units."""
     first, *others = map(str, source.files)
     files = f"{first} and {len(others)} more" if others else first
     counts = f"{source.rows} rows, {source.inputs} inputs, target {source.target}"

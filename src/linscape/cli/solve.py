@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from linscape.cli import arguments
+
 EXAMPLE = (
     "  linscape solve examples/data/diabetes.csv --target progression \\\n"
     "      --hidden 64,64 --dropout 0.2 --weight-decay 1e-3"
@@ -11,64 +13,18 @@ EXAMPLE = (
 
 
 def solve(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILES",
-            help=".csv, .parquet, .feather, .arrow or .npz files, or quoted globs; read as one "
-            "table.",
-        ),
-    ],
-    target: Annotated[
-        list[str],
-        typer.Option(metavar="NAME", help="The column to predict; all others are inputs."),
-    ],
-    hidden: Annotated[
-        str,
-        typer.Option(
-            metavar="WIDTHS", help="Hidden widths such as 64,64; 'none' is a linear model."
-        ),
-    ],
-    dropout: Annotated[
-        str | None,
-        typer.Option(metavar="RATES", help="Dropout rate of all hidden layers, or one for each."),
-    ] = None,
-    noise: Annotated[
-        str | None,
-        typer.Option(
-            metavar="VARIANCES", help="Instead of --dropout: variances of mean-one noise."
-        ),
-    ] = None,
-    input_dropout: Annotated[
-        str | None, typer.Option(metavar="RATE", help="Dropout rate of the inputs.")
-    ] = None,
-    weight_decay: Annotated[
-        str,
-        typer.Option(
-            metavar="DECAYS",
-            help="γ of all layers, or one for each: γ‖W‖² is added to the loss, no ½ (PyTorch's "
-            "weight_decay is 2γ for MSELoss with one output).",
-        ),
-    ] = "0",
-    sample_weight: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column of sample weights.")
-    ] = None,
-    drop: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="Leave a column out; may be repeated."),
-    ] = None,
-    one_hot: Annotated[
-        bool, typer.Option("--one-hot", help="Turn text columns into 0/1 columns.")
-    ] = False,
-    raw: Annotated[
-        bool,
-        typer.Option(
-            "--raw", help="Keep the units: neither centre the columns nor scale them to variance 1."
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")
-    ] = False,
+    paths: arguments.Files,
+    target: arguments.Target,
+    hidden: arguments.Hidden,
+    dropout: arguments.Dropout = None,
+    noise: arguments.Noise = None,
+    input_dropout: arguments.InputDropout = None,
+    weight_decay: arguments.WeightDecay = "0",
+    sample_weight: arguments.SampleWeight = None,
+    drop: arguments.Drop = None,
+    one_hot: arguments.OneHot = False,
+    raw: arguments.Raw = False,
+    as_json: arguments.AsJson = False,
     plot: Annotated[
         str | None,
         typer.Option(

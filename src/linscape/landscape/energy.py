@@ -71,7 +71,7 @@ class Energy:
         )
         if self.log_decay_product + error < level.lower:
             return True
-        if self.log_decay_product - error >= level.upper:
+        if self.log_decay_product - error >= level.upper and self.spectrum.null_is_rounding:
             return False
         return None
 
@@ -116,7 +116,7 @@ class Energy:
 
     def rounding(self, y: Array) -> Array:
         """Return a bound on the rounding errors of h, of its level and of :meth:`rise`."""
-        terms = 64 + 8 * np.abs(y) + 8 * abs(self.log_level) + math.log2(1 + len(self.values))
+        terms = 96 + 8 * np.abs(y) + 8 * abs(self.log_level) + math.log2(1 + len(self.values))
         result: Array = UNIT_ROUNDOFF * terms + self.log_error
         return result
 
@@ -124,7 +124,7 @@ class Energy:
         """Return a bound on the rounding error of :meth:`gain`, errors of log P and τ included."""
         rise, data, energy = self._gain_terms(y)
         of_energy = energy * (2 * self.rounding(y) + 2 * self.log_error)
-        summation = UNIT_ROUNDOFF * (64 + math.log2(1 + len(self.values))) + 2 * self.log_error
+        summation = UNIT_ROUNDOFF * (96 + math.log2(1 + len(self.values))) + 2 * self.log_error
         result: Array = 4 * of_energy + np.where(rise <= 1, 0.0, data) * summation
         return result
 

@@ -159,8 +159,10 @@ def _is_trivial(energy: Energy, gain: Gain) -> bool | None:
     A gain proven positive, or proven absent, decides; near the transition log P* is enclosed by
     itself, which is sharper.
     """
-    if gain.lower > 0 or gain.upper == 0:
-        return gain.upper == 0
+    if gain.lower > 0:
+        return False
+    if gain.upper == 0 and energy.spectrum.null_is_rounding:
+        return True
     learns = energy.is_below(
         learning_threshold(energy.spectrum, energy.depth, energy.log_inflation)
     )
@@ -211,6 +213,8 @@ def _assemble(
     )
     truncation = math.fsum(_in_units(problem, part, _truncation(problem, part)) for part in parts)
     at_zero = problem.data_factor * float(np.trace(linear_moments(problem)[2]))
+    if not all(part.spectrum.null_is_rounding for part in parts):
+        truncation = max(at_zero - lower, 0.0)  # a direction with signal was lost: it may hold all
     several = 1 + 8 * len(parts) * UNIT_ROUNDOFF
     gain_upper, gain_lower = (upper + truncation) * several, lower / several
     slack = 4 * UNIT_ROUNDOFF * at_zero
@@ -243,7 +247,7 @@ def _assemble(
 
 
 def _truncation(problem: Problem, part: _Part) -> float:
-    """Return what the part of E[xy] without variance could gain if its variance were rounding."""
+    """Return what the directions left out could gain if their variance were rounding."""
     measure = part.spectrum
     if math.isinf(part.ridge) or not measure.null_signal:
         return 0.0
