@@ -179,7 +179,10 @@ def linear_moments(problem: Problem) -> tuple[Array, Array, Array]:
 
 
 def _norm_exponent(values: Array) -> int:
-    """Return the least k with ‖values‖ ≤ 2^k, without over- or underflow."""
+    """Return a k with ‖values‖ ≤ 2^k, as small as can be where nothing over- or underflows."""
+    norm = float(np.linalg.norm(values))
+    if 1e-140 < norm < 1e140:
+        return math.frexp(norm)[1]
     top = int(np.frexp(np.max(np.abs(values), initial=0.0))[1])
     return top + math.frexp(float(np.linalg.norm(np.ldexp(values, -top))))[1]
 
