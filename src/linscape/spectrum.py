@@ -180,7 +180,8 @@ def linear_moments(problem: Problem) -> tuple[Array, Array, Array]:
 
 def _norm_exponent(values: Array) -> int:
     """Return a k with ‖values‖ ≤ 2^k, as small as can be where nothing over- or underflows."""
-    norm = float(np.linalg.norm(values))
+    with np.errstate(over="ignore"):
+        norm = float(np.linalg.norm(values))
     if 1e-140 < norm < 1e140:
         return math.frexp(norm)[1]
     top = int(np.frexp(np.max(np.abs(values), initial=0.0))[1])
