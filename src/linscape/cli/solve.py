@@ -42,7 +42,7 @@ def solve(
     from linscape.cli.document import as_text, document
     from linscape.cli.options import network_of
     from linscape.cli.outputs import Outputs
-    from linscape.cli.page import print_page
+    from linscape.cli.page import print_page, print_rows
     from linscape.cli.source import read
     from linscape.problem import Problem
     from linscape.report import report
@@ -69,6 +69,8 @@ def solve(
             typer.echo(as_text(facts))
         else:
             print_page(source, found)
+    if contents and not as_json:
+        print_rows([("Written", [str(path) for path, _ in contents])])
 
 
 solve.__doc__ = f"{solve.__doc__}\n\n\b\nExample:\n{EXAMPLE}"
