@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn, TextIO, cast
 import typer
 
 from linscape import __version__
+from linscape.cli.phase import phase
 from linscape.cli.solve import EXAMPLE, solve
 from linscape.errors import LinscapeError
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command()(solve)
+app.command()(phase)
 
 # the class of every mistake in the options, wherever this version of typer keeps it
 _UsageError = cast(type[Exception], typer.BadParameter.__base__)
