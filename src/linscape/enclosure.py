@@ -94,7 +94,7 @@ def eigen_bounds(A: Array) -> EigenBounds:
     # rounding Q·√a moves each of its entries by one unit, and with it the product by twice that
     rounding = 2 * UNIT_ROUNDOFF * math.sqrt(norm * float(np.sum(roots**2)))
     # O has ‖Q − O‖ ≤ ω/(2 − ω) with ω = ‖QᵀQ − I‖
-    _, orthogonality = gram_residual(Q.T, np.eye(len(A)))
+    _, orthogonality = gram_residual(Q.T)
     distance = _SAFETY * orthogonality / (2 - orthogonality)
     error = _SAFETY * (residual + rounding + 2 * distance * (1 + distance) * norm)
     return EigenBounds(roots**2, Q, error, distance)
@@ -117,11 +117,17 @@ def _split(X: Array) -> tuple[Array, Array]:
     return high, X - high
 
 
-def gram_residual(B: Array, target: Array) -> tuple[Array, float]:
-    """Return BBᵀ − target and a bound on its norm, for B with rows of norm (nearly) one at most."""
+def gram_residual(B: Array, target: Array | None = None) -> tuple[Array, float]:
+    """Return BBᵀ − target and a bound on its norm, for B with rows of norm (nearly) one at most.
+
+    The target is the identity if none is given.
+    """
     high, low = _split(B)
     residual = high @ high.T
-    residual -= target
+    if target is None:
+        residual.flat[:: len(B) + 1] -= 1
+    else:
+        residual -= target
     high += B
     correction = low @ high.T
     correction *= 0.5

@@ -59,7 +59,7 @@ def graded_bounds(A: Array, *, diagonal_error: float = 0.0) -> EigenBounds | Non
     rows = np.ldexp(Q * sigma, -exponents[:, None])
     _, residual = gram_residual(rows, R)
     rounding = 4 * UNIT_ROUNDOFF * math.sqrt(len(A)) * math.sqrt(len(A) * 1.01)
-    overlap, distance = gram_residual(Q.T, np.eye(len(A)))
+    overlap, distance = gram_residual(Q.T)
     relative = _SAFETY * (residual + rounding + diagonal_error) / least
     if relative > _WORST or distance > _WORST:
         return None

@@ -24,6 +24,9 @@ from linscape.spectrum import Spectrum, linear_moments, spectra
 Array = NDArray[np.float64]
 
 
+_SHARP = 2.0**-42  # a gain known to this needs no second evaluation
+
+
 class _Part(NamedTuple):
     """The solution for one output, in the units of its spectrum."""
 
@@ -197,11 +200,12 @@ def _attained(
     """Add the predictor p = (A + μ)⁻¹c/τ, and the gain it attains where that is sharper."""
     network = problem.network
     predictor = measure.ridge_predictor(ridge, network.log_inflation)
-    value, error = attained_gain(network, measure, log_decay, predictor)
-    lower = max(gain.lower, value - error)
-    if error < gain.rounding + gain.spectral:
-        gain = gain._replace(value=max(value, 0.0))
-    return _Part(measure, gain._replace(lower=lower), ridge, predictor, is_trivial)
+    if gain.rounding + gain.spectral > _SHARP * gain.value:
+        value, error = attained_gain(network, measure, log_decay, predictor)
+        if error < gain.rounding + gain.spectral:
+            gain = gain._replace(value=max(value, 0.0))
+        gain = gain._replace(lower=max(gain.lower, value - error))
+    return _Part(measure, gain, ridge, predictor, is_trivial)
 
 
 def _assemble(
