@@ -78,6 +78,10 @@ PUBLIC = {
     "solutions",
     "square_loss_moment",
     "trap_radius",
+    "verify",
+    "read_certificate",
+    "certificate_document",
+    "Verification",
 }
 HEAVY = {
     "dask",

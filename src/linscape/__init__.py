@@ -46,6 +46,12 @@ _NAMES = {
     "linscape.moments": ("Moments", "read_moments"),
     "linscape.network": ("Network", "dropout"),
     "linscape.problem": ("Problem",),
+    "linscape.verification": (
+        "Verification",
+        "certificate_document",
+        "read_certificate",
+        "verify",
+    ),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = {

@@ -38,5 +38,9 @@ from linscape.moments import read_moments as read_moments
 from linscape.network import Network as Network
 from linscape.network import dropout as dropout
 from linscape.problem import Problem as Problem
+from linscape.verification import Verification as Verification
+from linscape.verification import certificate_document as certificate_document
+from linscape.verification import read_certificate as read_certificate
+from linscape.verification import verify as verify
 
 __version__: str

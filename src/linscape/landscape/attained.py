@@ -16,7 +16,11 @@ Array = NDArray[np.float64]
 
 
 def attained_gain(
-    network: Network, spectrum: Spectrum, log_decay_product: float, predictor: Array
+    network: Network,
+    spectrum: Spectrum,
+    log_decay_product: float,
+    log_error: float,
+    predictor: Array,
 ) -> tuple[float, float]:
     """Return 2c·p − τ pᵀAp − (D + 1)(P‖p‖²)^{1/(D+1)} and a bound on its rounding error.
 
@@ -28,6 +32,8 @@ def attained_gain(
         Gives A and c, in whose units everything is.
     log_decay_product : float
         log P; −inf where nothing decays.
+    log_error : float
+        Bound on its error: the logarithms of decays and units may cancel.
     predictor : (d,) ndarray
         p.
     """
@@ -46,7 +52,8 @@ def attained_gain(
         layers = network.depth + 1
         logarithm = (log_decay_product + 2 * (math.log(norm) + scale * math.log(2))) / layers
         penalty = layers * math.exp(logarithm)
-        penalty_error = penalty * (8 * abs(logarithm) + 16 + len(predictor)) * UNIT_ROUNDOFF
+        terms = 8 * abs(logarithm) + 4 * abs(log_decay_product) + 16 + len(predictor)
+        penalty_error = penalty * (terms * UNIT_ROUNDOFF + log_error)
     linear, linear_error = (2 * math.ldexp(part, scale) for part in (linear, linear_error))
     square_error += norm * image_error + 8 * (network.depth + 1) * UNIT_ROUNDOFF * abs(square)
     square, square_error = (

@@ -101,7 +101,11 @@ def _gain_over(energy: Energy, boxes: Boxes) -> Array:
     """Bound the gain over boxes from above, by its value and its slope K(e^h − 1)."""
     middle, half = (boxes.left + boxes.right) / 2, (boxes.right - boxes.left) / 2
     slack = energy.rounding(middle)
-    lower, upper = enclose(*energy.slope(middle), half, _CURVATURE)
+    if energy.depth == 1:  # h falls, so its ends bound it however wide the box
+        lower, upper = energy.slope(boxes.right)[0], energy.slope(boxes.left)[0]
+        slack = np.maximum(energy.rounding(boxes.left), energy.rounding(boxes.right))
+    else:
+        lower, upper = enclose(*energy.slope(middle), half, _CURVATURE)
     level = energy.log_energy(boxes.right)
     with np.errstate(over="ignore", under="ignore"):
         # K|e^h − 1| is at most K e^h where h is large, and in logarithms that stays in range

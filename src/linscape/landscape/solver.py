@@ -12,7 +12,7 @@ from linscape.errors import OutOfRange
 from linscape.landscape.attained import attained_gain
 from linscape.landscape.candidates import Gain, largest_gain
 from linscape.landscape.certificate import Certificate
-from linscape.landscape.energy import Energy, log_decay_unit, ridge_error, ridge_gain
+from linscape.landscape.energy import Energy, ridge_error, ridge_gain
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.theorems import covering_theorem
 from linscape.landscape.thresholds import learning_threshold
@@ -153,7 +153,8 @@ def _solve(problem: Problem, measure: Spectrum) -> _Part:
     if gain.log_ridge == -math.inf:
         return _Part(measure, gain, math.inf, np.zeros(problem.moments.inputs), trivial)
     ridge = _exponential(-gain.log_ridge, "the ridge parameter of the minimum")
-    return _attained(problem, measure, gain, ridge, energy.log_decay_product, trivial)
+    log_decay = energy.log_decay_product, energy.log_error
+    return _attained(problem, measure, gain, ridge, log_decay, trivial)
 
 
 def _is_trivial(energy: Energy, gain: Gain) -> bool | None:
@@ -175,10 +176,18 @@ def _is_trivial(energy: Energy, gain: Gain) -> bool | None:
 def _linear(problem: Problem, measure: Spectrum) -> _Part:
     """Solve ridge regression, or least squares under noise: the ridge parameter is known."""
     network = problem.network
-    log_decay, ridge = -math.inf, 0.0
+    log_decay, ridge = (-math.inf, 0.0), 0.0
     if network.depth == 0 and network.weight_decay[0]:
-        log_decay = network.log_decay_product - log_decay_unit(problem, measure)
-        ridge = _exponential(log_decay, "the ridge parameter")
+        # not the exponential of its logarithm, which would lose as many digits as that has
+        decay = network.weight_decay[0] / problem.data_factor
+        with np.errstate(over="ignore"):
+            ridge = float(np.ldexp(decay, -2 * measure.input_exponent))
+        if not np.finfo(np.float64).tiny <= ridge < math.inf:
+            raise OutOfRange(
+                "the decay is too large or too small beside the inputs for a 64-bit float; "
+                "rescale the data or the decay"
+            )
+        log_decay = math.log(ridge), 4 * UNIT_ROUNDOFF * (1 + abs(math.log(ridge)))
     inflation = network.inflation
     at = np.array([ridge])
     value = float(ridge_gain(measure, at)[0]) / inflation
@@ -194,14 +203,14 @@ def _attained(
     measure: Spectrum,
     gain: Gain,
     ridge: float,
-    log_decay: float,
+    log_decay: tuple[float, float],
     is_trivial: bool | None,
 ) -> _Part:
     """Add the predictor p = (A + μ)⁻¹c/τ, and the gain it attains where that is sharper."""
     network = problem.network
     predictor = measure.ridge_predictor(ridge, network.log_inflation)
     if gain.rounding + gain.spectral > _SHARP * gain.value:
-        value, error = attained_gain(network, measure, log_decay, predictor)
+        value, error = attained_gain(network, measure, *log_decay, predictor)
         if error < gain.rounding + gain.spectral:
             gain = gain._replace(value=max(value, 0.0))
         gain = gain._replace(lower=max(gain.lower, value - error))
