@@ -13,6 +13,7 @@ import typer
 from linscape import __version__
 from linscape.cli.phase import phase
 from linscape.cli.solve import EXAMPLE, solve
+from linscape.cli.verify import verify
 from linscape.errors import LinscapeError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(solve)
 app.command()(phase)
+app.command()(verify)
 
 # the class of every mistake in the options, wherever this version of typer keeps it
 _UsageError = cast(type[Exception], typer.BadParameter.__base__)

@@ -15,6 +15,7 @@ from linscape.cli.document import as_text
 from linscape.cli.source import Source
 from linscape.errors import NoExactSolution, OutOfRange, UnreadableFile
 from linscape.report import Report, curve
+from linscape.verification import certificate_document
 
 _IMAGES = (".png", ".svg", ".pdf")
 _MOST_WEIGHTS = 2**30  # 8 GB
@@ -26,13 +27,17 @@ class Outputs:
 
     plot: Path | None
     save: Path | None
+    certificate: Path | None
 
     @classmethod
-    def of(cls, plot: str | None, save: str | None) -> "Outputs":
+    def of(
+        cls, plot: str | None, save: str | None = None, certificate: str | None = None
+    ) -> "Outputs":
         """Check the names before any work is done."""
         outputs = cls(
             None if plot is None else Path(plot),
             None if save is None else Path(save),
+            None if certificate is None else Path(certificate),
         )
         if outputs.plot and outputs.plot.suffix.lower() not in _IMAGES:
             raise UnreadableFile(f"--plot needs a name ending in .png, .svg or .pdf, got {plot!r}")
@@ -57,6 +62,9 @@ class Outputs:
         if self.save:
             contents.append((self.save, _weights(found)))
             contents.append((self.save.with_suffix(".json"), (as_text({**facts}) + "\n").encode()))
+        if self.certificate:
+            proof = as_text(certificate_document(found.minimum)) + "\n"
+            contents.append((self.certificate, proof.encode()))
         if self.plot:
             contents.append((self.plot, _image(self.plot.suffix.lower(), source, found)))
         return contents
@@ -74,7 +82,7 @@ class Outputs:
 
     def _files(self) -> list[Path]:
         saved = [] if self.save is None else [self.save, self.save.with_suffix(".json")]
-        return saved if self.plot is None else [*saved, self.plot]
+        return [*saved, *(file for file in (self.certificate, self.plot) if file is not None)]
 
 
 def _write_together(contents: Sequence[tuple[Path, bytes]]) -> None:

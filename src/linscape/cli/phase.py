@@ -52,7 +52,7 @@ def phase(
         input_dropout=input_dropout,
         weight_decay=weight_decay,
     )
-    outputs = Outputs.of(plot, None)
+    outputs = Outputs.of(plot)
     source, moments = read(
         paths, target, sample_weight=sample_weight, drop=drop or [], one_hot=one_hot, raw=raw
     )

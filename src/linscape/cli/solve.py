@@ -37,6 +37,12 @@ def solve(
             metavar="FILE.npz", help="Write the weights, and beside them the result as FILE.json."
         ),
     ] = None,
+    certificate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.json", help="Write a certificate that `linscape verify` proves again."
+        ),
+    ] = None,
 ) -> None:
     """Find the exact global minimum of a deep linear network trained on a table."""
     from linscape.cli.document import as_text, document
@@ -54,7 +60,7 @@ def solve(
         input_dropout=input_dropout,
         weight_decay=weight_decay,
     )
-    outputs = Outputs.of(plot, save)
+    outputs = Outputs.of(plot, save, certificate)
     source, moments = read(
         paths, target, sample_weight=sample_weight, drop=drop or [], one_hot=one_hot, raw=raw
     )
