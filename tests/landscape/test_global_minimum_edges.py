@@ -199,7 +199,7 @@ def test_and_rightly_so_because_the_infimum_is_not_attained():
 def test_several_outputs_with_hidden_layers_are_refused():
     moments = ls.Moments(np.eye(2), np.eye(2) / 2, np.eye(2))
     problem = ls.Problem(moments, ls.Network((2,), weight_decay=0.1))
-    for question in (ls.global_minimum, ls.phase, ls.solutions, ls.critical_weight_decay):
+    for question in (ls.phase, ls.solutions, ls.critical_weight_decay):
         with pytest.raises(NoExactSolution, match=r"2 outputs.*Theorem 2"):
             question(problem)
 
@@ -208,7 +208,7 @@ def test_several_outputs_with_hidden_layers_are_refused():
 def test_decayed_biases_are_refused(depth):
     moments = ls.Moments.from_arrays(*rows())
     problem = ls.Problem(moments, ls.Network((2,) * depth, weight_decay=0.1, bias="decayed"))
-    for question in (ls.global_minimum, ls.phase, ls.solutions, ls.critical_weight_decay):
+    for question in (ls.phase, ls.solutions, ls.critical_weight_decay):
         with pytest.raises(NoExactSolution, match="biases that decay"):
             question(problem)
 

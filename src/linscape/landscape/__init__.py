@@ -17,10 +17,11 @@ from linscape.landscape.knobs import (
     critical_dropout,
     critical_signal,
 )
+from linscape.landscape.minimise import global_minimum
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.phases import CriticalWeightDecay, Phase, critical_weight_decay, phase
 from linscape.landscape.solutions import Solution, energy_curve, solutions
-from linscape.landscape.solver import global_minima, global_minimum
+from linscape.landscape.solver import global_minima
 from linscape.landscape.trap import InTrap, TrapRadius, in_trap, trap_radius
 
 __all__ = [

@@ -37,61 +37,20 @@ class _Part(NamedTuple):
     is_trivial: bool | None
 
 
-def global_minimum(problem: Problem) -> GlobalMinimum:
-    r"""Return the global minimum of the loss over all weights, exactly.
-
-    With one output and every decay positive (no biases, or biases free of decay), any depth D ≥ 1,
-    widths, noise and moments:
-
-    .. math:: \min L = \min_{K ≥ 0} E[y²] + D·K − cᵀ[τA + P K^{−D} I]^{−1} c
-
-    where K = γ‖W‖² is the energy that every layer carries, τ the inflation and P the decay product.
-    All critical points of this function are isolated by branch and bound, so the least is proven to
-    be the least. Also covered: no hidden layer (ridge regression, any number of outputs), and no
-    decay at all (least squares of minimum norm, K = 0).
-
-    The result holds for the stored moments, taken as exact; directions whose variance cannot be
-    told from zero are taken to have none.
-
-    Parameters
-    ----------
-    problem : Problem
-        Moments, network and reduction.
-
-    Returns
-    -------
-    GlobalMinimum
-        Loss with its interval, gain, energy, predictor, weights, certificate.
+def undecayed_minimum(problem: Problem) -> GlobalMinimum:
+    """Return the :func:`linscape.global_minimum` of a problem without biases that decay.
 
     Raises
     ------
-    NoExactSolution
-        If no theorem covers the problem: several outputs with hidden layers, biases that decay,
-        or some decays zero and others not.
-    OutOfRange
-        If the answer is too large or too small for a 64-bit float.
-
-    References
-    ----------
-    Ziyin, Li & Meng (2022), *Exact solutions of a deep linear network*, Theorems 1 and 2.
-
-    Examples
-    --------
-    One input, one hidden layer, A = c = E[y²] = 1 and γ = ½: the loss is (1 − p)² + 2γ|p|, least at
-    p = ½, where it is ¾ and each layer carries the energy γ|p| = ¼.
-
-    >>> import linscape as ls
-    >>> moments = ls.Moments([[1.0]], [1.0], 1.0)
-    >>> minimum = ls.global_minimum(ls.Problem(moments, ls.Network(hidden=(3,), weight_decay=0.5)))
-    >>> round(minimum.loss, 12), round(minimum.energy, 12), minimum.is_trivial
-    (0.75, 0.25, False)
+    NoExactSolution, OutOfRange
+        As that does; biases that decay are refused here.
     """
     source = covering_theorem(problem)
     return _minimum(problem, spectra(problem), source)
 
 
 def global_minima(moments: Moments, networks: Iterable[Network]) -> list[GlobalMinimum]:
-    """Return the :func:`global_minimum` of each network on the same data.
+    """Return the :func:`linscape.global_minimum` of each network on the same data.
 
     Networks that agree in their biases and in the noise on their inputs share one
     eigendecomposition: nothing else of a network enters the spectrum.
@@ -111,7 +70,8 @@ def global_minima(moments: Moments, networks: Iterable[Network]) -> list[GlobalM
     Raises
     ------
     NoExactSolution, OutOfRange
-        As :func:`global_minimum`, before anything is solved if no theorem covers one of them.
+        As that, before anything is solved if no theorem covers one of them; biases that decay
+        are refused.
 
     Examples
     --------

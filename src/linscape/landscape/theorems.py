@@ -50,6 +50,6 @@ def require_free_biases(problem: Problem) -> None:
     """Raise NoExactSolution for biases that decay."""
     if problem.network.bias == "decayed":
         raise NoExactSolution(
-            "no theorem here covers biases that decay with their layers; "
+            "only global_minimum covers biases that decay with their layers; "
             "bias='free' and bias=False are covered"
         )

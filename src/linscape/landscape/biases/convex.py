@@ -23,7 +23,7 @@ from linscape.landscape.certificate import Certificate
 from linscape.landscape.energy import Energy, log_decay_unit, ridge_error
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.realisation import solution_weights
-from linscape.landscape.solver import global_minimum
+from linscape.landscape.solver import undecayed_minimum
 from linscape.landscape.thresholds import learning_threshold
 from linscape.moments import Moments
 from linscape.network import Network
@@ -104,7 +104,7 @@ def _norm(values: Array) -> float:
 def convex_minimum(problem: Problem, centred: Problem) -> BiasedMinimum:
     """Return the global minimum for at most one hidden layer, and any number of outputs without."""
     equivalent = reduced(problem, centred)
-    minimum = global_minimum(equivalent.problem)
+    minimum = undecayed_minimum(equivalent.problem)
     predictor = np.atleast_2d(minimum.predictor)
     lower, upper = _moved(equivalent, minimum)
     layers, intercept = _with_output_bias(problem, equivalent.problem.network, predictor)

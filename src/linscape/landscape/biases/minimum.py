@@ -9,7 +9,7 @@ from linscape.landscape.biases.convex import convex_minimum
 from linscape.landscape.biases.deep import deep_minimum
 from linscape.landscape.biases.result import BiasedMinimum
 from linscape.landscape.minimum import GlobalMinimum
-from linscape.landscape.solver import global_minimum
+from linscape.landscape.solver import undecayed_minimum
 from linscape.landscape.theorems import covering_theorem
 from linscape.network import Network
 from linscape.problem import Problem
@@ -82,9 +82,9 @@ def decayed_bias_minimum(problem: Problem) -> BiasedMinimum:
     centred = _with_free_biases(problem)
     covering_theorem(centred)
     if not any(network.weight_decay):
-        return _as_decayed(problem, global_minimum(centred), NO_DECAY)
+        return _as_decayed(problem, undecayed_minimum(centred), NO_DECAY)
     if not np.any(moments.mean_x) and not np.any(moments.mean_y):
-        return _as_decayed(problem, global_minimum(centred), THEOREM_6)
+        return _as_decayed(problem, undecayed_minimum(centred), THEOREM_6)
     if network.depth > 1:
         return _by_chain(problem, centred)
     minimum = convex_minimum(problem, centred)
@@ -98,7 +98,7 @@ def decayed_bias_minimum(problem: Problem) -> BiasedMinimum:
 
 def _by_chain(problem: Problem, centred: Problem) -> BiasedMinimum:
     (measure,) = spectra(centred)
-    return deep_minimum(problem, measure, global_minimum(centred))
+    return deep_minimum(problem, measure, undecayed_minimum(centred))
 
 
 def _with_free_biases(problem: Problem) -> Problem:
