@@ -10,8 +10,10 @@ The transcript is what `make demo` prints; the figures come from benchmarks/resu
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,12 +29,12 @@ DEMO = [
 ]
 
 
-def linscape(*arguments: str) -> str:
+def linscape(*arguments: str, folder: str | Path = ROOT) -> str:
     """Return what the command line prints, 88 columns wide and without colour."""
     environment = {**os.environ, "COLUMNS": "88", "NO_COLOR": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "linscape", *arguments],
-        cwd=ROOT,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
@@ -42,8 +44,14 @@ def linscape(*arguments: str) -> str:
 
 
 def transcript() -> str:
-    """Return the demo's output as a fenced block."""
-    return f"```text\n{linscape(*DEMO)}\n```"
+    """Return what `make demo` prints, as a fenced block; its files go to a folder of their own."""
+    written = ("--plot", "demo/diabetes.png", "--save", "demo/diabetes.npz")
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / DEMO[1]
+        data.parent.mkdir(parents=True)
+        shutil.copy(ROOT / DEMO[1], data)
+        (Path(folder) / "demo").mkdir()
+        return f"```text\n{linscape(*DEMO, *written, folder=folder)}\n```"
 
 
 def benchmark_table() -> str:

@@ -3,6 +3,8 @@
 import math
 from typing import Any, NamedTuple
 
+from linscape.errors import OutOfRange
+
 
 class Interval(NamedTuple):
     """A number known to lie in [lower, upper]."""
@@ -17,6 +19,24 @@ def exponential(logarithm: float) -> float:
         return math.exp(logarithm)
     except OverflowError:
         return math.inf
+
+
+def from_logarithm(logarithm: float, name: str) -> float:
+    """Return e^logarithm: 0 and infinity from infinite logarithms only.
+
+    Raises
+    ------
+    OutOfRange
+        If the number is too large or too small for a 64-bit float.
+    """
+    if math.isinf(logarithm):
+        return 0.0 if logarithm < 0 else math.inf
+    if not -744 < logarithm < 709:
+        raise OutOfRange(
+            f"{name} is exp({logarithm:.6g}), outside the range of a 64-bit float; "
+            "rescale the data or the decays"
+        )
+    return math.exp(logarithm)
 
 
 def json_value(value: Any) -> Any:

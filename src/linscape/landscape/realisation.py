@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from linscape.errors import OutOfRange
+from linscape.landscape.interval import from_logarithm
 from linscape.network import Network
 from linscape.problem import Problem
 
@@ -97,7 +97,8 @@ def solution_weights(
     widths = [1.0, *map(float, network.hidden), 1.0]
     weights = []
     for k, log_norm in enumerate(log_norms):
-        entry = _exponential(log_norm - (math.log(widths[k]) + math.log(widths[k + 1])) / 2)
+        log_entry = log_norm - (math.log(widths[k]) + math.log(widths[k + 1])) / 2
+        entry = from_logarithm(log_entry, "a weight of the solution")
         weights.append(entry * np.outer(ends[k + 1], ends[k]))
     return weights
 
@@ -110,12 +111,3 @@ def _log_layer_norms(network: Network, log_size: float) -> list[float]:
     # ‖W_k‖² = K/γ_k with log K = (log P + 2 log‖p‖)/(D + 1)
     log_energy = (network.log_decay_product + 2 * log_size) / layers
     return [(log_energy - math.log(decay)) / 2 for decay in network.weight_decay]
-
-
-def _exponential(logarithm: float) -> float:
-    if not -744 < logarithm < 709:
-        raise OutOfRange(
-            f"a weight of the solution has size exp({logarithm:.4g}), outside the range of a "
-            "64-bit float; rescale the data or the decays"
-        )
-    return math.exp(logarithm)

@@ -13,6 +13,7 @@ from linscape.landscape.attained import attained_gain
 from linscape.landscape.candidates import Gain, largest_gain
 from linscape.landscape.certificate import Certificate
 from linscape.landscape.energy import Energy, ridge_error, ridge_gain
+from linscape.landscape.interval import from_logarithm
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.theorems import covering_theorem
 from linscape.landscape.thresholds import learning_threshold
@@ -112,7 +113,7 @@ def _solve(problem: Problem, measure: Spectrum) -> _Part:
         gain = Gain.zero()
     if gain.log_ridge == -math.inf:
         return _Part(measure, gain, math.inf, np.zeros(problem.moments.inputs), trivial)
-    ridge = _exponential(-gain.log_ridge, "the ridge parameter of the minimum")
+    ridge = from_logarithm(-gain.log_ridge, "the ridge parameter of the minimum")
     log_decay = energy.log_decay_product, energy.log_error
     return _attained(problem, measure, gain, ridge, log_decay, trivial)
 
@@ -243,18 +244,7 @@ def _energy(problem: Problem, predictor: Array) -> float:
         return 0.0
     log_norm = math.log(size) + math.log(float(np.linalg.norm(predictor / size)))
     total = problem.network.log_decay_product + 2 * log_norm
-    return _exponential(total / (problem.network.depth + 1), "the energy")
-
-
-def _exponential(logarithm: float, name: str) -> float:
-    if logarithm == math.inf:
-        return math.inf
-    if not -744 < logarithm < 709:
-        raise OutOfRange(
-            f"{name} is exp({logarithm:.6g}), outside the range of a 64-bit float; "
-            "rescale the data or the decays"
-        )
-    return math.exp(logarithm)
+    return from_logarithm(total / (problem.network.depth + 1), "the energy")
 
 
 def _flat(problem: Problem, predictor: Array) -> Array:

@@ -5,8 +5,9 @@ unequal ones, in the units of the problem's reduction. The problem's own decays 
 """
 
 from linscape.landscape.bounds.bound import SOURCE, Bound, Kind
-from linscape.landscape.bounds.extremes import COVERED, SMALLEST, Extremes, from_logarithm
+from linscape.landscape.bounds.extremes import COVERED, SMALLEST, Extremes
 from linscape.landscape.bounds.isotropic import log_existence, log_learning
+from linscape.landscape.interval import from_logarithm
 from linscape.problem import Problem
 
 EXISTENCE = "a solution other than zero exists"

@@ -10,9 +10,9 @@ from linscape.landscape.bounds.extremes import (
     POSITIVE,
     SMALLEST,
     Extremes,
-    from_logarithm,
     has_equal_layers,
 )
+from linscape.landscape.interval import from_logarithm
 from linscape.problem import Problem
 
 _SOLUTION = "a solution other than zero has this energy"

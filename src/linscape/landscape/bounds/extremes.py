@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from linscape.errors import NoExactSolution, OutOfRange
+from linscape.errors import NoExactSolution
 from linscape.landscape.theorems import require_free_biases, require_one_output
 from linscape.network import Network
 from linscape.problem import Problem
@@ -87,24 +87,6 @@ class Extremes:
                 "decay global_minimum(problem) is least squares"
             )
         return found
-
-
-def from_logarithm(logarithm: float, name: str) -> float:
-    """Return e^logarithm: 0 and infinity from infinite logarithms only.
-
-    Raises
-    ------
-    OutOfRange
-        If the number is too large or too small for a 64-bit float.
-    """
-    if math.isinf(logarithm):
-        return 0.0 if logarithm < 0 else math.inf
-    if not -744 < logarithm < 709:
-        raise OutOfRange(
-            f"{name} is exp({logarithm:.6g}), outside the range of a 64-bit float; "
-            "rescale the data or the decays"
-        )
-    return math.exp(logarithm)
 
 
 def has_equal_layers(network: Network) -> bool:
