@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from linscape.errors import InvalidNetwork
-from linscape.landscape.branching import Curvature, undecided
-from linscape.landscape.energy import Energy, log_decay_unit, power_sum, square_sum_slope
+from linscape.landscape.energy.branching import Curvature, undecided
+from linscape.landscape.energy.energy import Energy, log_decay_unit, power_sum, square_sum_slope
 from linscape.landscape.interval import exponential, json_value
 from linscape.landscape.solutions import Kind
 from linscape.landscape.theorems import require_free_biases, require_one_output

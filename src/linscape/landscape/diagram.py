@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from linscape.errors import InvalidNetwork
-from linscape.landscape.many import Gains, largest_gains
-from linscape.landscape.sums import tabulate
+from linscape.landscape.energy.many import Gains, largest_gains
+from linscape.landscape.energy.sums import tabulate
 from linscape.landscape.theorems import require_one_output
 from linscape.moments import Moments
 from linscape.network import Bias, Network

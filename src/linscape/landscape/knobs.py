@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from linscape.errors import InvalidNetwork
-from linscape.landscape.energy import Energy, ridge_error, ridge_gain
+from linscape.landscape.energy.energy import Energy, ridge_error, ridge_gain
+from linscape.landscape.energy.thresholds import learning_threshold
 from linscape.landscape.interval import Interval, exponential, json_value
 from linscape.landscape.theorems import require_free_biases, require_one_output
-from linscape.landscape.thresholds import learning_threshold
 from linscape.network import Network
 from linscape.problem import Problem
 from linscape.spectrum import Spectrum, spectra

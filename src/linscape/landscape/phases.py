@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from linscape.landscape.energy import Energy, log_decay_unit
+from linscape.landscape.energy.energy import Energy, log_decay_unit
+from linscape.landscape.energy.thresholds import existence_threshold, learning_threshold
 from linscape.landscape.interval import Interval, exponential, json_value
 from linscape.landscape.theorems import covering_theorem, require_free_biases, require_one_output
-from linscape.landscape.thresholds import existence_threshold, learning_threshold
 from linscape.problem import Problem
 from linscape.spectrum import spectra
 

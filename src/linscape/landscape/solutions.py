@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from linscape.errors import NoExactSolution
-from linscape.landscape.candidates import critical_boxes, polish
-from linscape.landscape.energy import Energy
+from linscape.landscape.energy.candidates import critical_boxes, polish
+from linscape.landscape.energy.energy import Energy
 from linscape.landscape.interval import exponential
 from linscape.landscape.realisation import realised
 from linscape.landscape.theorems import covering_theorem

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF
 from linscape.errors import OutOfRange
-from linscape.landscape.attained import attained_gain
-from linscape.landscape.candidates import Gain, largest_gain
 from linscape.landscape.certificate import Certificate
-from linscape.landscape.energy import Energy, ridge_error, ridge_gain
+from linscape.landscape.energy.attained import attained_gain
+from linscape.landscape.energy.candidates import Gain, largest_gain
+from linscape.landscape.energy.energy import Energy, ridge_error, ridge_gain
+from linscape.landscape.energy.thresholds import learning_threshold
 from linscape.landscape.interval import from_logarithm
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.theorems import covering_theorem
-from linscape.landscape.thresholds import learning_threshold
 from linscape.moments import Moments
 from linscape.network import Network
 from linscape.problem import Problem

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF
-from linscape.landscape.attained import attained_gain
 from linscape.landscape.biases.setting import Setting, check_range
+from linscape.landscape.energy.attained import attained_gain
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF
 from linscape.landscape.biases.result import BiasedMinimum
-from linscape.landscape.candidates import largest_gain
 from linscape.landscape.certificate import Certificate
-from linscape.landscape.energy import Energy, log_decay_unit, ridge_error
+from linscape.landscape.energy.candidates import largest_gain
+from linscape.landscape.energy.energy import Energy, log_decay_unit, ridge_error
+from linscape.landscape.energy.thresholds import learning_threshold
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.realisation import solution_weights
 from linscape.landscape.solver import undecayed_minimum
-from linscape.landscape.thresholds import learning_threshold
 from linscape.moments import Moments
 from linscape.network import Network
 from linscape.problem import Problem

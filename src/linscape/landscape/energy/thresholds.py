@@ -3,7 +3,7 @@
     P*  = τ^{1−D} [max_t G(t)/D]^D     the global minimum is nontrivial iff P < P*   (learning)
     P_e = τ^{1−D} [max_t H(t)]^D       a nontrivial solution exists iff P ≤ P_e      (existence)
 
-with t^D = e^y in the variable of :mod:`linscape.landscape.energy`. For D = 1 both are ‖c‖².
+with t^D = e^y in the variable of :mod:`linscape.landscape.energy.energy`. For D = 1 both are ‖c‖².
 """
 
 import math
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF
-from linscape.landscape.branching import Boxes, Curvature, enclose, supremum
-from linscape.landscape.energy import mean_value, power_sum, ridge_error, ridge_gain
+from linscape.landscape.energy.branching import Boxes, Curvature, enclose, supremum
+from linscape.landscape.energy.energy import mean_value, power_sum, ridge_error, ridge_gain
 from linscape.landscape.interval import Interval
 from linscape.spectrum import Spectrum
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF
-from linscape.landscape.energy import power_sum, ridge_error
+from linscape.landscape.energy.energy import power_sum, ridge_error
 from linscape.spectrum import Spectrum
 
 Array = NDArray[np.float64]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from linscape.landscape.sums import STEP, Cubics, Sums, polynomial
+from linscape.landscape.energy.sums import STEP, Cubics, Sums, polynomial
 
 Array = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from linscape.landscape.branching import Boxes, Curvature, enclose, supremum, undecided
-from linscape.landscape.energy import Energy, ridge_error
+from linscape.landscape.energy.branching import Boxes, Curvature, enclose, supremum, undecided
+from linscape.landscape.energy.energy import Energy, ridge_error
 
 Array = NDArray[np.float64]
 

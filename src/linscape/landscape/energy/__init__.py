@@ -1,0 +1,1 @@
+"""The one-dimensional function F of one output: enclosures, certified roots, thresholds."""
