@@ -1,0 +1,1 @@
+"""Networks without decay or noise: their critical values, critical points and saddles."""
