@@ -52,3 +52,18 @@ def test_the_spectrum_shows_a_point_for_each_direction():
     (points,) = plots.spectrum(measure, title="two").axes[0].lines
     assert list(points.get_xdata()) == [1 / 400, 1.0]
     assert sum(points.get_ydata()) == pytest.approx(1.0)
+
+
+def test_a_diagram_plots_itself_over_its_longest_axes():
+    diagram = ls.phase_diagram(MOMENTS, depth=[1, 2, 3], weight_decay=np.geomspace(0.1, 9.0, 40))
+    (axes,) = diagram.plot(title="mine").axes
+    assert axes.get_xlabel().startswith("weight decay")
+    assert axes.get_ylabel() == "hidden layers"
+    assert diagram.plot(x="depth").axes[0].get_ylabel().startswith("weight decay")
+
+
+@pytest.mark.parametrize("names", [{"x": "depth", "y": "depth"}, {"x": "height"}])
+def test_axes_that_a_diagram_does_not_have_are_refused(names):
+    diagram = ls.phase_diagram(MOMENTS, depth=[1, 2], weight_decay=[0.1, 0.2])
+    with pytest.raises(ls.errors.InvalidNetwork, match="two of its axes"):
+        diagram.plot(**names)

@@ -1,8 +1,9 @@
 """Phase diagrams: the global minimum of every architecture on a grid, from one spectrum."""
 
+import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,9 @@ from linscape.moments import Moments
 from linscape.network import Bias, Network
 from linscape.problem import Problem
 from linscape.spectrum import linear_moments, spectra
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
 
@@ -53,6 +57,14 @@ class PhaseDiagram:
     gap: Array
     energy: Array
     minima: NDArray[np.int16]
+
+    def plot(self, *, x: str | None = None, y: str | None = None, title: str = "") -> "Figure":
+        """Draw the phases over two axes; see :func:`linscape.plots.phase_diagram`."""
+        # the room of drawings stands above the results, so it is looked up when one is asked for
+        figure: Figure = importlib.import_module("linscape.plots").phase_diagram(
+            self, x=x, y=y, title=title
+        )
+        return figure
 
     def to_dict(self) -> dict[str, Any]:
         """Return the diagram as lists, ready for JSON, phases by name."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.errors import InvalidNetwork
 from linscape.landscape import PhaseDiagram
 from linscape.plots.figure import GREY, SKY, YELLOW, figure_class
 
@@ -28,15 +29,18 @@ _LABELS = {
 }
 
 
-def phase_diagram(diagram: PhaseDiagram, *, x: str, y: str, title: str = "") -> "Figure":
+def phase_diagram(
+    diagram: PhaseDiagram, *, x: str | None = None, y: str | None = None, title: str = ""
+) -> "Figure":
     """Draw the phases over two axes; the others are taken at their first value.
 
     Parameters
     ----------
     diagram : PhaseDiagram
         Of :func:`linscape.phase_diagram`.
-    x, y : str
-        Names of two axes, such as "weight_decay" and "depth".
+    x, y : str, optional
+        Names of two axes, such as "weight_decay" and "depth"; by default the two with the most
+        values, the longest across.
     title : str
         A line above the figure.
 
@@ -46,9 +50,12 @@ def phase_diagram(diagram: PhaseDiagram, *, x: str, y: str, title: str = "") -> 
 
     Raises
     ------
+    InvalidNetwork
+        If the diagram has no such axes, or they are the same.
     MissingDependency
         If matplotlib is not installed.
     """
+    x, y = _axes(diagram, x, y)
     figure = figure_class()(figsize=(7.6, 4.8), layout="constrained")
     axes = figure.add_subplot()
     names = list(diagram.axes)
@@ -66,6 +73,19 @@ def phase_diagram(diagram: PhaseDiagram, *, x: str, y: str, title: str = "") -> 
     axes.set_title(title, loc="left", fontsize=10)
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
+
+
+def _axes(diagram: PhaseDiagram, x: str | None, y: str | None) -> tuple[str, str]:
+    """Return the names of the axes to draw, the longest where none is given."""
+    names = sorted(diagram.axes, key=lambda name: -len(diagram.axes[name]))
+    x = x or next(name for name in names if name != y)
+    y = y or next(name for name in names if name != x)
+    if x == y or not {x, y} <= set(names):
+        raise InvalidNetwork(
+            f"a phase diagram is drawn over two of its axes {list(diagram.axes)}, got x={x!r} "
+            f"and y={y!r}"
+        )
+    return x, y
 
 
 def _fill(
