@@ -9,6 +9,7 @@ from biased import changed, descended, problem, rows, unequal
 import linscape as ls
 from cases import orthogonal
 from linscape.landscape.biases import decayed_bias_minimum
+from oracles import mp_minimum, mp_moments
 
 # ---- Widths and the order of layers
 
@@ -143,6 +144,23 @@ def test_singular_and_degenerate_covariances(kind):
     assert best == pytest.approx(minimum.loss, abs=1e-10 * (minimum.loss + minimum.gain))
     assert minimum.certificate.gap <= 1e-10 * (minimum.loss + minimum.gain)
     assert p.loss(minimum.weights()) == pytest.approx(minimum.loss, rel=1e-10)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("seed", [0, 4, 8, 9, 18])
+def test_a_direction_that_rounding_has_lost_widens_the_interval(depth, seed):
+    """Columns both collinear and badly scaled: whatever one direction may gain is allowed for."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((int(rng.integers(3, 6)), 8)) * 10.0 ** rng.uniform(-9, 9, 8)
+    y = rng.standard_normal(len(X))
+    decay = 10.0 ** rng.uniform(-12, -1)
+    minimum = decayed_bias_minimum(problem(X, y, (3,) * depth, weight_decay=decay))
+    A, C, yy = mp_moments(X, y)
+    options = {"depth": depth, "weight_decay": decay, "hidden": 3, "rank_tolerance": 1e-50}
+    without = float(mp_minimum(A, C, yy, **options)["loss"])  # biases of zero are allowed
+    slack = 1e-6 * float(np.mean(y**2))  # rounding of the moments, which collinearity amplifies
+    assert minimum.lower <= without + slack
+    assert minimum.is_trivial is not True
 
 
 def test_targets_that_do_not_vary():

@@ -9,7 +9,7 @@ from biased import changed, descended, problem, rows, unequal
 
 import linscape as ls
 from linscape.errors import InvalidNetwork, NoExactSolution
-from linscape.landscape.biases import bias_only_state, decayed_bias_minimum, trivial_state
+from linscape.landscape.biases import bias_only_states, decayed_bias_minimum, trivial_state
 
 NETWORKS = {
     "ridge": ((), {"weight_decay": 0.3}),
@@ -31,6 +31,19 @@ def make(name, **data):
 def critical(p, weights):
     """Largest entry of the gradient, relative to the loss."""
     return max(np.max(np.abs(G), initial=0) for G in p.gradient(weights)) / p.loss(weights)
+
+
+def bias_only_state(p):
+    """The state in which the last hidden layer alone lives, or None."""
+    found = [s for s in bias_only_states(p) if s.dead_layers == p.network.depth - 1]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def negative(p, state):
+    """Number of negative eigenvalues of the dense Hessian, flat ones to rounding left out."""
+    eigenvalues = np.linalg.eigvalsh(p.hessian(state.weights()))
+    return np.count_nonzero(eigenvalues < -1e-10 * eigenvalues[-1])
 
 
 # ---- The trivial state
@@ -66,6 +79,7 @@ def test_it_is_a_minimum_exactly_up_to_its_threshold(name, side):
     state = trivial_state(p)
     assert state.is_minimum is (side > 0)
     assert state.threshold == pytest.approx(math.sqrt(decays[-1] * decays[-2]), rel=1e-14)
+    assert state.index == negative(p, state) == (0 if side > 0 else p.network.hidden[-1])
     smallest = np.linalg.eigvalsh(p.hessian(state.weights()))[0]
     # γ_u + γ_D − √((γ_u − γ_D)² + 4 force²), to first order at the threshold
     expected = side * 1e-6 * decays[-1] * decays[-2] * 2 / (decays[-1] + decays[-2])
@@ -147,6 +161,7 @@ def test_the_layer_below_decides_whether_it_is_a_minimum(depth, side):
     p = changed(p, weight_decay=decays)
     state = bias_only_state(p)
     assert state.is_minimum is (side > 0)
+    assert state.index == negative(p, state) == (0 if side > 0 else 2)
     eigenvalues = np.linalg.eigvalsh(p.hessian(state.weights()))
     # the symmetries of the units leave it flat in some directions, to rounding
     assert bool(eigenvalues[0] > -1e-12 * eigenvalues[-1]) is (side > 0)
@@ -181,6 +196,73 @@ def test_it_appears_where_the_trivial_state_turns_into_a_saddle():
     assert bias_only_state(changed(p, weight_decay=(3.0, edge * 1.001, own))) is None
 
 
+# ---- The states in which more layers live
+
+DEEPER = {
+    "two of three": ((2, 1, 2), (0.5, 0.05, 0.05, 0.1), 0.0, 4.0),
+    "noise": ((2, 3, 2), (0.4, 0.03, 0.06, 0.08), 0.3, -5.0),
+    "large decay below": ((1, 2, 2), (9.0, 0.05, 0.05, 0.1), 0.2, 4.0),
+    "three of four": ((1, 2, 2, 1), (3.0, 0.04, 0.03, 0.05, 0.08), 0.1, 6.0),
+}
+
+
+def deeper(name):
+    hidden, decays, noise, mean_y = DEEPER[name]
+    X, y = rows(5, mean_y=mean_y)
+    return problem(X, y, hidden, weight_decay=decays, noise=noise), X, y
+
+
+@pytest.mark.parametrize("name", DEEPER)
+def test_all_of_them_are_critical_and_have_the_stated_index(name):
+    p, _, _ = deeper(name)
+    states = bias_only_states(p)
+    assert len({state.dead_layers for state in states}) >= 2
+    assert [state.loss for state in states] == sorted(state.loss for state in states)
+    for state in states:
+        weights = state.weights()
+        assert p.loss(weights) == pytest.approx(state.loss, rel=1e-10)
+        assert critical(p, weights) < 1e-10
+        np.testing.assert_array_equal(p.predictor(weights), 0)
+        assert p.intercept(weights) == pytest.approx(state.output, rel=1e-10)
+        assert all(np.all(W == 0) for W in weights[: state.dead_layers])
+        assert all(np.any(W[:, -1]) for W in weights[state.dead_layers :])
+        assert state.index == negative(p, state)
+        assert state.is_minimum is (state.index == 0)
+
+
+@pytest.mark.parametrize("name", DEEPER)
+def test_descents_that_see_no_input_end_at_one_of_them(name):
+    """With x = 0 in every row only the biases are left, of the first layer too."""
+    p, X, y = deeper(name)
+    blind = problem(
+        0 * X, y, p.network.hidden, weight_decay=p.network.weight_decay, noise=p.network.noise
+    )
+    states = [trivial_state(blind), *bias_only_states(blind)]
+    minima = np.array([state.loss for state in states if state.is_minimum])
+    best, losses, _ = descended(blind, 0 * X, y, starts=8)
+    assert best == pytest.approx(minima.min(), rel=1e-10)
+    for loss in losses:  # slow near flat directions
+        assert np.min(np.abs(minima - loss)) <= 1e-7 * loss
+    # the first layer's bias is pushed as the inputs are; the states without it are those of p
+    above = [state.loss for state in bias_only_states(blind) if state.dead_layers]
+    np.testing.assert_allclose(above, [state.loss for state in bias_only_states(p)], rtol=1e-10)
+
+
+def test_inputs_that_nothing_feeds_leave_the_biases_alone():
+    """E[x] = 0 and Cov(x, y) = 0: the first layer's bias lives, its weights do not."""
+    X = np.array([[-1.0], [1.0], [-1.0], [1.0]])
+    y = np.array([3.0, 3.0, 4.0, 4.0])
+    for hidden in ((2,), (2, 2)):
+        p = problem(X, y, hidden, weight_decay=0.2)
+        best = bias_only_states(p)[0]
+        assert best.dead_layers == 0
+        assert best.loss == pytest.approx(decayed_bias_minimum(p).loss, rel=1e-10)
+        assert best.is_minimum
+        assert best.index == negative(p, best) == 0
+        assert ls.phase(p).name == "collapsed"
+        assert ls.phase(p).zero_is_minimum is False
+
+
 # ---- What is said of them
 
 
@@ -196,7 +278,9 @@ def test_what_has_no_such_state_is_refused():
         trivial_state(problem(X, y, (2,), weight_decay=0.1, bias="free"))
     with pytest.raises(InvalidNetwork, match="positive decays"):
         trivial_state(problem(X, y, (2,), weight_decay=(0.1, 0)))
-    with pytest.raises(InvalidNetwork, match="two hidden layers"):
-        bias_only_state(problem(X, y, (2,), weight_decay=0.1))
+    with pytest.raises(InvalidNetwork, match="bias='decayed'"):
+        bias_only_states(problem(X, y, (2, 2), weight_decay=0.1, bias=False))
+    assert bias_only_states(problem(X, y, (2,), weight_decay=0.1)) == []
+    assert bias_only_states(problem(X, y, (), weight_decay=0.1)) == []
     with pytest.raises(NoExactSolution, match="2 outputs"):
         trivial_state(problem(X, np.column_stack([y, y]), (2,), weight_decay=0.1))

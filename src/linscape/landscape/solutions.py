@@ -1,73 +1,25 @@
 """Every solution of the theorem's form, and the curve F(K) they are the critical points of."""
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from linscape.errors import NoExactSolution
+from linscape.landscape.biases.free import equivalent_with_free_biases
+from linscape.landscape.biases.solutions import as_decayed_solutions, biased_solutions
 from linscape.landscape.energy.candidates import critical_boxes, polish
 from linscape.landscape.energy.energy import Energy
 from linscape.landscape.interval import exponential
-from linscape.landscape.realisation import realised
-from linscape.landscape.theorems import covering_theorem
+from linscape.landscape.solution import Kind, Solution
+from linscape.landscape.theorems import covering_theorem, require_one_output
 from linscape.problem import Problem
 from linscape.spectrum import linear_moments, spectra
 
+__all__ = ["Kind", "Solution", "energy_curve", "solutions"]
+
 Array = NDArray[np.float64]
-Kind = Literal["minimum", "saddle", "fold"]
 _INDEX: dict[Kind, int | None] = {"minimum": 0, "saddle": 1, "fold": None}
-
-
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """A critical point of F, and with it of the loss in the space of all weights.
-
-    Attributes
-    ----------
-    energy : float
-        K = γ‖W‖² of every layer; 0 for the trivial solution.
-    loss : float
-        F(K), the loss there, in the units of the problem.
-    gain : float
-        Loss at zero minus `loss`, without cancellation.
-    kind : "minimum", "saddle" or "fold"
-        Minima of F are local minima of the loss, maxima of F are saddles; at a fold the two meet,
-        or cannot be told apart in 64-bit floats.
-    index : int or None
-        Number of negative eigenvalues of the loss's Hessian there (Morse index): 0 at a minimum,
-        1 at a maximum of F, the width of the layer at zero where one hidden layer learns; None at
-        a fold.
-    predictor : (d,) ndarray
-        p with E[f(x) | x] = p·x (biases free of decay apart).
-    problem : Problem
-        What it is a solution of.
-    """
-
-    energy: float
-    loss: float
-    gain: float
-    kind: Kind
-    index: int | None
-    predictor: Array
-    problem: Problem = field(repr=False)
-
-    def weights(self, rng: np.random.Generator | None = None) -> list[Array]:
-        """Return weights that realise the solution, as :meth:`GlobalMinimum.weights` does."""
-        return realised(self.problem, self.predictor, rng)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the solution ready for JSON."""
-        return {
-            "energy": self.energy,
-            "loss": self.loss,
-            "gain": self.gain,
-            "kind": self.kind,
-            "index": self.index,
-            "predictor": self.predictor.tolist(),
-        }
 
 
 def solutions(problem: Problem) -> list[Solution]:
@@ -76,10 +28,17 @@ def solutions(problem: Problem) -> list[Solution]:
     With n distinct eigenvalues that carry signal there are at most 2n solutions beside zero, in
     alternation, so up to n nontrivial minima. All are found: branch and bound isolates them.
 
+    With biases that decay they are the trivial state, the states that biases alone make
+    (:func:`bias_only_states`) and the rank-one critical points of which every layer lives, as
+    :class:`BiasedSolution`. One hidden layer has one at most beside the trivial state. With more,
+    that there is no other is proven, by exhaustion in interval arithmetic; that each is one rests
+    on equations that hold to rounding beside a Hessian far from singular.
+
     Raises
     ------
     NoExactSolution
-        Unless the problem has one output, one hidden layer at least and positive decays.
+        Unless the problem has one output, one hidden layer at least and positive decays; for biases
+        that decay, also where critical points are too close to each other to be told apart.
 
     References
     ----------
@@ -97,6 +56,11 @@ def solutions(problem: Problem) -> list[Solution]:
     saddle 0.0287 1.0278
     minimum 0.2261 0.7978
     """
+    if problem.network.bias == "decayed":
+        equivalent = equivalent_with_free_biases(problem)
+        if equivalent is None:
+            return [*biased_solutions(problem)]
+        return [*as_decayed_solutions(problem, solutions(equivalent))]
     energy = _energy(problem)
     unit = _unit(problem, energy)
     at_zero = _loss_at_zero(problem)
@@ -141,6 +105,7 @@ def energy_curve(problem: Problem, energies: ArrayLike) -> Array:
 
 def _energy(problem: Problem) -> Energy:
     covering_theorem(problem)
+    require_one_output(problem)
     network = problem.network
     if network.depth == 0 or not any(network.weight_decay):
         raise NoExactSolution(

@@ -21,29 +21,29 @@ class Point(NamedTuple):
     dead: int = 0
 
 
-class Solution(NamedTuple):
+class BestFit(NamedTuple):
     """p (d,) and c_1, …, c_D with y in the units of the setting."""
 
     predictor: Array
     offsets: Array
 
 
-def solution(problem: Problem, found: Setting, point: Point) -> Solution:
+def best_fit(problem: Problem, found: Setting, point: Point) -> BestFit:
     """Return the best p and c for the ridge parameters of a point."""
     predictor = np.zeros(problem.moments.inputs)
     if point.ridges is None:
-        return Solution(predictor, np.zeros(problem.network.depth))
+        return BestFit(predictor, np.zeros(problem.network.depth))
     chain = found.chain.above(point.dead) if point.dead else found.chain
     state = chain.state(point.ridges[:, None])
     offsets = found.sign * np.append(np.zeros(point.dead), state.offsets[:, 0])
     if not point.dead:
         predictor = found.sign * (found.basis @ state.predictor[0])
     check_range(predictor, offsets)
-    return Solution(predictor, offsets)
+    return BestFit(predictor, offsets)
 
 
 def attained(
-    problem: Problem, found: Setting, point: Point, values: Solution
+    problem: Problem, found: Setting, point: Point, values: BestFit
 ) -> tuple[float, float]:
     """Return the gain that a solution attains on the moments themselves, and its rounding error.
 
@@ -66,10 +66,10 @@ def attained(
     moved = 2 * (4 + chain.depth) * UNIT_ROUNDOFF * sizes * float(slope)
     terms = (64 + 8 * chain.depth + len(predictor)) * UNIT_ROUNDOFF
     total = fit + target - costs
-    return total, error + moved + terms * (costs + abs(target) + abs(fit))
+    return float(total), float(error + moved + terms * (costs + abs(target) + abs(fit)))
 
 
-def layers(problem: Problem, found: Setting, point: Point, values: Solution) -> tuple[Array, ...]:
+def layers(problem: Problem, found: Setting, point: Point, values: BestFit) -> tuple[Array, ...]:
     """Return [W_1 β_1], …, [U β_U]: units of one size, ‖U‖²⋯‖W_{k+1}‖² = V_k = γ_k/(αz_k)."""
     network, moments = problem.network, problem.moments
     predictor, offsets = (np.ldexp(part, found.exponent) for part in values)
@@ -93,7 +93,7 @@ def layers(problem: Problem, found: Setting, point: Point, values: Solution) -> 
     return tuple(weights)
 
 
-def _costs(found: Setting, point: Point, values: Solution, levels: Array) -> float:
+def _costs(found: Setting, point: Point, values: BestFit, levels: Array) -> float:
     """Return everything in the loss that is not the fit of p or of the constant."""
     assert point.ridges is not None
     chain, ridges = found.chain, point.ridges

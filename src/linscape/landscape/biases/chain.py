@@ -142,15 +142,34 @@ class Chain:
 
     def polished(self, ridges: Array) -> Array:
         """Return the critical ridge parameters next to given ones (D,); these where it is worse."""
+        found = self.nearest_critical(ridges)
+        with np.errstate(all="ignore"):
+            before, after = self.state(np.column_stack([ridges, found])).gain
+        return found if after >= before - 1e-14 * self.reach else ridges
+
+    def nearest_critical(self, ridges: Array) -> Array:
+        """Return where Newton's method leads from given ridge parameters (D,)."""
         from scipy.optimize import root
 
-        found = root(self._mismatch, np.log(ridges), method="hybr", options={"xtol": 1e-15})
+        found = root(self.mismatch, np.log(ridges), method="hybr", options={"xtol": 1e-15})
         result: Array = np.exp(np.clip(found.x, -700, 700))
-        with np.errstate(all="ignore"):
-            before, after = self.state(np.column_stack([ridges, result])).gain
-        return result if after >= before - 1e-14 * self.reach else ridges
+        return result
 
-    def _mismatch(self, log_ridges: Array) -> Array:
+    def slope(self, log_norms: Array) -> Array:
+        """Return the derivatives of the loss by log V_k at points (D, n).
+
+        They are e_{k+1} − e_k − θ_k²/z_k, and e_2 − (‖z_1 p‖² + θ_1²)/z_1 for k = 1, where e_{k+1}
+        stands for γ_{k+1}V_k/V_{k+1}.
+        """
+        ridges = np.exp(np.log(self.decays)[:, None] - log_norms)
+        state = self.state(ridges)
+        above = np.vstack([ridges[1:], np.full(ridges.shape[1], self.output_decay)])
+        energies = self.decays[:, None] * above / ridges
+        below = np.vstack([ridges[:1] * (state.predictor**2).sum(axis=1), energies[:-1]])
+        result: Array = energies - below - state.currents**2 / ridges
+        return result
+
+    def mismatch(self, log_ridges: Array) -> Array:
         """Return log z_{k+1}, as the energies have it, minus log z_{k+1}."""
         ridges = np.exp(np.clip(log_ridges, -700, 700))
         with np.errstate(all="ignore"):

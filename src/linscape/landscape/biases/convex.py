@@ -123,7 +123,7 @@ def convex_minimum(problem: Problem, centred: Problem) -> BiasedMinimum:
         gain=gains[1],
         gain_lower=gains[0],
         gain_upper=gains[2],
-        is_trivial=_is_trivial(equivalent),
+        is_trivial=is_trivial(equivalent),
         energy=factor * minimum.energy,
         predictor=predictor[0] if flat else predictor,
         intercept=float(intercept[0]) if flat else intercept,
@@ -201,7 +201,7 @@ def _only(measure: Spectrum, kept: NDArray[np.bool_]) -> Spectrum:
     )
 
 
-def _is_trivial(equivalent: Reduced) -> bool | None:
+def is_trivial(equivalent: Reduced) -> bool | None:
     """Say whether ‖c̃‖² ≤ γ_uγ_w, or without a hidden layer c̃ = 0; None within rounding."""
     problem = equivalent.problem
     measures = [_widened(equivalent, measure) for measure in spectra(problem)]

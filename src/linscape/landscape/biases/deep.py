@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF
-from linscape.landscape.biases.attained import Point, Solution, attained, layers, solution
+from linscape.landscape.biases.attained import BestFit, Point, attained, best_fit, layers
 from linscape.landscape.biases.chain import Chain
 from linscape.landscape.biases.result import BiasedMinimum
 from linscape.landscape.biases.search import largest_gain
@@ -68,10 +68,11 @@ def deep_minimum(problem: Problem, measure: Spectrum, free: GlobalMinimum) -> Bi
     error = spectral_error(found, free_gain, 0.0)
     start = _start(found.chain, free.energy / unit)
     search = _search(found.chain, free_gain + error, -error, start)
-    values = solution(problem, found, search.point)
+    values = best_fit(problem, found, search.point)
     gains = _gains(problem, found, search, values, free_gain)
-    trivial: bool | None = True if search.point.ridges is None and search.closed else None
-    if trivial:
+    trivial: bool | None = None
+    if search.point.ridges is None and search.closed and measure.null_is_rounding:
+        trivial = True
         gains = gains._replace(upper=0.0)
     in_units = _Gains(*(unit * part for part in gains))
     if gains.lower > 0 or trivial_state(problem).is_minimum is False:
@@ -112,7 +113,7 @@ def _search(chain: Chain, free_gain: float, threshold: float, start: Array | Non
 
 
 def _gains(
-    problem: Problem, found: Setting, search: _Search, values: Solution, free_gain: float
+    problem: Problem, found: Setting, search: _Search, values: BestFit, free_gain: float
 ) -> _Gains:
     """Return the gain that is attained with its interval, in the units of the setting."""
     chain = found.chain
@@ -120,9 +121,11 @@ def _gains(
     constants = (64 + 8 * chain.depth) * UNIT_ROUNDOFF * chain.reach  # κ, ρ, τ, γ are rounded
     rounding = max(search.upper - gain, 0.0) + error + constants
     spectral = spectral_error(found, free_gain, gain)
+    limit = chain.bias_reach + free_gain + constants  # no gain exceeds it
     truncation = _truncation(problem, found, search.point)
-    proven = gain + rounding + spectral + truncation
-    upper = max(min(proven, chain.bias_reach + free_gain + constants), gain)
+    if not found.measure.null_is_rounding:
+        truncation = max(limit - gain, 0.0)  # a direction with signal was lost: it may hold all
+    upper = max(min(gain + rounding + spectral + truncation, limit), gain)
     return _Gains(max(gain - error - constants, 0.0), gain, upper, rounding, spectral, truncation)
 
 
@@ -141,7 +144,7 @@ def _assemble(
     problem: Problem,
     found: Setting,
     search: _Search,
-    values: Solution,
+    values: BestFit,
     gains: _Gains,
     is_trivial: bool | None,
 ) -> BiasedMinimum:

@@ -2,16 +2,13 @@
 
 import dataclasses
 
-import numpy as np
-
-from linscape.errors import InvalidNetwork
 from linscape.landscape.biases.convex import convex_minimum
 from linscape.landscape.biases.deep import deep_minimum
+from linscape.landscape.biases.free import is_centred, with_free_biases
 from linscape.landscape.biases.result import BiasedMinimum
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.solver import undecayed_minimum
 from linscape.landscape.theorems import covering_theorem
-from linscape.network import Network
 from linscape.problem import Problem
 from linscape.spectrum import spectra
 
@@ -78,12 +75,12 @@ def decayed_bias_minimum(problem: Problem) -> BiasedMinimum:
     >>> round(float(ls.Problem(moments, network).loss(minimum.weights())), 12)
     0.6875
     """
-    network, moments = problem.network, problem.moments
-    centred = _with_free_biases(problem)
+    network = problem.network
+    centred = with_free_biases(problem)
     covering_theorem(centred)
     if not any(network.weight_decay):
         return _as_decayed(problem, undecayed_minimum(centred), NO_DECAY)
-    if not np.any(moments.mean_x) and not np.any(moments.mean_y):
+    if is_centred(problem):
         return _as_decayed(problem, undecayed_minimum(centred), THEOREM_6)
     if network.depth > 1:
         return _by_chain(problem, centred)
@@ -99,23 +96,6 @@ def decayed_bias_minimum(problem: Problem) -> BiasedMinimum:
 def _by_chain(problem: Problem, centred: Problem) -> BiasedMinimum:
     (measure,) = spectra(centred)
     return deep_minimum(problem, measure, undecayed_minimum(centred))
-
-
-def _with_free_biases(problem: Problem) -> Problem:
-    network = problem.network
-    if network.bias != "decayed":
-        raise InvalidNetwork(
-            f"expected a network with bias='decayed', got bias={network.bias!r}; "
-            "linscape.global_minimum solves it"
-        )
-    free = Network(
-        network.hidden,
-        noise=network.noise,
-        weight_decay=network.weight_decay,
-        bias="free",
-        input_noise=network.input_noise,
-    )
-    return Problem(problem.moments, free, reduction=problem.reduction)
 
 
 def _as_decayed(problem: Problem, minimum: GlobalMinimum, reason: str) -> BiasedMinimum:

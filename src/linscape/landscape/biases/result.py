@@ -51,14 +51,7 @@ class BiasedMinimum(GlobalMinimum):
         >>> minimum.weights()[0].round(12)
         array([[0.33333333, 0.33333333]])
         """
-        if rng is None:
-            return [layer.copy() for layer in self.layers]
-        signs = [rng.choice([-1.0, 1.0], size=width) for width in self.problem.network.hidden]
-        ends = [np.ones(self.problem.moments.inputs), *signs, np.ones(len(self.layers[-1]))]
-        return [
-            after[:, None] * layer * np.append(before, 1.0)
-            for layer, (before, after) in zip(self.layers, itertools.pairwise(ends), strict=True)
-        ]
+        return with_signs(self.layers, rng)
 
     def prediction_variance(self, X: ArrayLike) -> Array:
         """Return Var f(x) over the noise alone, in the original units of y squared.
@@ -84,3 +77,15 @@ class BiasedMinimum(GlobalMinimum):
             offsets.append(float((row @ layer[:, -1]).item()))
             row = row @ layer[:, :-1]
         return np.array(offsets[::-1])
+
+
+def with_signs(layers: tuple[Array, ...], rng: np.random.Generator | None) -> list[Array]:
+    """Return layers [W β] with the signs of their units drawn, or as they are."""
+    if rng is None:
+        return [layer.copy() for layer in layers]
+    signs = [rng.choice([-1.0, 1.0], size=len(layer)) for layer in layers[:-1]]
+    ends = [np.ones(layers[0].shape[1] - 1), *signs, np.ones(len(layers[-1]))]
+    return [
+        after[:, None] * layer * np.append(before, 1.0)
+        for layer, (before, after) in zip(layers, itertools.pairwise(ends), strict=True)
+    ]
