@@ -1,7 +1,8 @@
 """The objective, once: moments and a network, and the exact noise-averaged loss of any weights."""
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -127,13 +128,7 @@ class Problem:
 
         `directions` has the shapes of `weights`, with batch axes in front for several at once.
         """
-        matrices, tangents = self._checked(weights), self._checked(directions)
-        with np.errstate(over="ignore", invalid="ignore"):
-            exponents = self._scale.exponents(matrices)
-            scaled = self._scale.layers(matrices, exponents)
-            along = self._scale.layers(tangents, exponents, constant=0.0)
-            raw = propagation.hessian_product(scaled, along, *self._scale.data[:-1])
-            return self._with_decay(self._scale.pull_back(raw, exponents), tangents)
+        return self._hessian(self._checked(weights))(self._checked(directions))
 
     def hessian_operator(self, weights: Weights) -> "LinearOperator":
         """Return the Hessian at `weights` as a scipy LinearOperator.
@@ -142,11 +137,12 @@ class Problem:
         """
         from scipy.sparse.linalg import LinearOperator
 
-        matrices = self._checked(weights)
+        matrices = self._single(weights, "hessian_operator")
+        hessian = self._hessian(matrices)
 
         def product(vectors: Array) -> Array:
             columns = vectors.reshape(len(vectors), -1).T
-            result = self.flatten(self.hessian_product(matrices, self.unflatten(columns)))
+            result = self.flatten(hessian(self._checked(self.unflatten(columns))))
             flat: Array = result.T.reshape(vectors.shape)
             return flat
 
@@ -156,8 +152,14 @@ class Problem:
         )
 
     def hessian(self, weights: Weights) -> Array:
-        """Return the dense symmetric Hessian at `weights`, in the order of :meth:`flatten`."""
-        operator = self.hessian_operator(weights)
+        """Return the dense symmetric Hessian at `weights`, in the order of :meth:`flatten`.
+
+        Without noise on hidden units it is assembled from Kronecker blocks.
+        """
+        matrices = self._single(weights, "hessian")
+        if not any(self.network.noise):
+            return self._noise_free_hessian(matrices)
+        operator = self.hessian_operator(matrices)
         columns = operator.matmat(np.eye(operator.shape[0]))
         symmetric: Array = (columns + columns.T) / 2
         return symmetric
@@ -232,6 +234,47 @@ class Problem:
             first = matrix @ first
         return first, exponents[-1]
 
+    def _hessian(self, matrices: list[Array]) -> Callable[[list[Array]], list[Array]]:
+        """Return the second derivative of L at checked weights, a map of checked directions."""
+        exponents = self._scale.exponents(matrices)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = self._scale.layers(matrices, exponents)
+            hessian = propagation.hessian(scaled, *self._scale.data[:-1])
+
+        def product(tangents: list[Array]) -> list[Array]:
+            with np.errstate(over="ignore", invalid="ignore"):
+                raw = hessian(self._scale.layers(tangents, exponents, constant=0.0))
+                return self._with_decay(self._scale.pull_back(raw, exponents), tangents)
+
+        return product
+
+    def _noise_free_hessian(self, matrices: list[Array]) -> Array:
+        exponents, data = self._scale.exponents(matrices), self._scale.output_exponent
+        decays = 2 * np.array(self.network.weight_decay)
+        layers = itertools.pairwise(exponents)
+        units = np.array([before - after for before, after in layers]) + data
+        unit = self._per_weight(units, data - np.array(exponents[1:]))
+        decay = self._per_weight(decays, 0 * decays if self.network.bias == "free" else decays)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = self._scale.layers(matrices, exponents)
+            blocks = propagation.NoiseFreeHessian(scaled, *self._scale.data[1:-1])
+            raw = blocks.matrix([len(matrix) for matrix in matrices])
+            hessian: Array = np.ldexp(raw, unit[:, None] + unit, out=raw)
+            hessian *= self.data_factor
+        hessian[np.diag_indices(len(hessian))] += decay
+        _check_range(hessian, "Hessian")
+        return hessian
+
+    def _per_weight(self, values: NDArray[Any], biases: NDArray[Any]) -> NDArray[Any]:
+        """Return one value for each weight of a layer and one for its biases, as flattened."""
+        parts = []
+        for shape, value, bias in zip(self.shapes, values, biases, strict=True):
+            part = np.full(shape, value)
+            if self.network.bias is not False:
+                part[:, -1] = bias
+            parts.append(part.ravel())
+        return np.concatenate(parts)
+
     def _with_decay(self, gradients: list[Array], weights: list[Array]) -> list[Array]:
         result = []
         for decay, gradient, matrix in zip(
@@ -244,6 +287,15 @@ class Problem:
             _check_range(total, "gradient")
             result.append(total)
         return result
+
+    def _single(self, weights: Weights, name: str) -> list[Array]:
+        matrices = self._checked(weights)
+        if matrices[0].ndim > 2:
+            raise InvalidWeights(
+                f"{name} needs one set of weights, got batch axes {matrices[0].shape[:-2]}; "
+                "ask for one member at a time"
+            )
+        return matrices
 
     def _checked(self, weights: Weights) -> list[Array]:
         expected = self.shapes
