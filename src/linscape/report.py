@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.errors import NoExactSolution
 from linscape.landscape import (
     CriticalWeightDecay,
     GlobalMinimum,
@@ -28,7 +29,7 @@ _POINTS = 1001
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What the landscape of a problem with one output looks like.
+    """What the landscape of a problem looks like.
 
     Attributes
     ----------
@@ -41,7 +42,8 @@ class Report:
     critical : CriticalWeightDecay
         The weight decays at which that changes.
     solutions : tuple of Solution
-        Every solution, zero first; empty without a hidden layer or without decay.
+        Every solution, zero first; empty without a hidden layer or without decay, and for several
+        outputs.
     loss_at_zero : float
         The loss where all weights are zero.
     ridge : GlobalMinimum
@@ -49,8 +51,8 @@ class Report:
     mean_decay : float
         Geometric mean of the decays of all layers: the decay itself where they are equal.
     r_squared : float or None
-        1 − E(y − p·x)²/Var(y), for the predictor alone, on the data of the problem; None where the
-        target does not vary, or the means are not known.
+        1 − E‖y − Mx‖²/tr Var(y), for the predictor alone, on the data of the problem; None where
+        the targets do not vary, or the means are not known.
     """
 
     problem: Problem = field(repr=False)
@@ -70,12 +72,12 @@ class Report:
 
     @property
     def has_energy_curve(self) -> bool:
-        """Whether the loss is a function of one energy: with a hidden layer and weight decay."""
+        """Whether the loss is one of one energy: one output, a hidden layer and weight decay."""
         return bool(self.solutions)
 
 
 def report(problem: Problem) -> Report:
-    """Return everything there is to say about a problem with one output and no biases.
+    """Return everything there is to say about a problem without biases.
 
     Raises
     ------
@@ -90,16 +92,20 @@ def report(problem: Problem) -> Report:
     >>> found.phase.name, found.zero_is_trap, len(found.solutions), found.loss_at_zero
     ('learning', True, 3, 1.0)
     """
-    critical = critical_weight_decay(problem)  # first: it refuses several outputs
+    if problem.network.bias:
+        raise NoExactSolution(
+            "a report is of a network without biases; centre the data, which is the same as biases "
+            "free of decay, and give bias=False"
+        )
     minimum = global_minimum(problem)
     decay = _mean_decay(problem.network)
     linear = Network((), weight_decay=decay, input_noise=problem.network.input_noise)
-    curved = problem.network.depth > 0 and decay > 0
+    curved = problem.network.depth > 0 and decay > 0 and problem.moments.outputs == 1
     return Report(
         problem=problem,
         minimum=minimum,
         phase=phase(problem),
-        critical=critical,
+        critical=critical_weight_decay(problem),
         solutions=tuple(solutions(problem)) if curved else (),
         loss_at_zero=problem.data_factor * float(np.trace(linear_moments(problem)[2])),
         ridge=global_minimum(Problem(problem.moments, linear, reduction=problem.reduction)),
@@ -114,7 +120,8 @@ def curve(found: Report) -> tuple[Array, Array]:
     Raises
     ------
     NoExactSolution
-        If the problem has no hidden layer or no weight decay: there is no such curve then.
+        If the problem has several outputs, no hidden layer or no weight decay: there is no such
+        curve then.
 
     Examples
     --------
@@ -149,9 +156,13 @@ def _mean_decay(network: Network) -> float:
 
 def _r_squared(minimum: GlobalMinimum) -> float | None:
     moments = minimum.problem.moments
-    variance = 0.0 if moments.mean_y is None else float(np.sum(moments.covariance_y))
+    if moments.mean_y is None:
+        return None
+    variance = float(np.trace(np.atleast_2d(moments.covariance_y)))
     if variance == 0:
         return None
-    p, c = np.ravel(minimum.predictor), np.ravel(moments.C)
-    error = float(np.sum(moments.yy)) - 2 * float(c @ p) + float(p @ moments.A @ p)
+    M = np.atleast_2d(minimum.predictor)
+    C = np.reshape(moments.C, (-1, len(M)))
+    explained = 2 * float(np.sum(M * C.T)) - float(np.sum((M @ moments.A) * M))
+    error = float(np.trace(np.atleast_2d(moments.yy))) - explained
     return 1 - error / variance

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn, TextIO, cast
 import typer
 
 from linscape import __version__
+from linscape.cli.critical_points import critical_points
 from linscape.cli.phase import phase
 from linscape.cli.solve import EXAMPLE, solve
 from linscape.cli.verify import verify
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(solve)
 app.command()(phase)
+app.command("critical-points")(critical_points)
 app.command()(verify)
 
 # the class of every mistake in the options, wherever this version of typer keeps it

@@ -13,7 +13,7 @@ def advice(found: Report) -> list[str]:
     """Return one to three suggestions for where a problem stands."""
     if found.critical.learning == 0:
         return [
-            "No input is correlated with the target, so every linear network answers zero here: "
+            "No input is correlated with a target, so every linear network answers zero here: "
             "check --target, --drop and the data."
         ]
     if found.problem.network.depth == 0:
@@ -21,7 +21,7 @@ def advice(found: Report) -> list[str]:
     if not any(found.problem.network.weight_decay):
         return _undecayed(found)
     if found.phase.undecided:
-        return [_undecided(found)]
+        return [_lower_the_decay(found) if found.minimum.is_trivial else _undecided(found)]
     return {"learning": _learning, "metastable": _metastable, "collapsed": _collapsed}[
         found.phase.name
     ](found)
@@ -59,7 +59,8 @@ def _learning(found: Report) -> list[str]:
         else "Training from small weights works: with one hidden layer zero is a saddle, and "
         "descent leaves it."
     )
-    return [first, _room_for_decay(found), _look_at_the_curve(found)]
+    look = _look_at_the_curve(found) if found.has_energy_curve else _look_at_the_modes()
+    return [first, _room_for_decay(found), look]
 
 
 def _room_for_decay(found: Report) -> str:
@@ -71,15 +72,20 @@ def _room_for_decay(found: Report) -> str:
 
 def _start_outside_the_trap(found: Report) -> str:
     best = found.minimum.energy
+    answer = (
+        "Start training away from zero, or from the answer: linscape.global_minimum(problem)"
+        ".weights(), which --save writes."
+    )
+    if not found.has_energy_curve:
+        return answer
     barrier = max(
         (one.energy for one in found.solutions if 0 < one.energy < best * (1 - 1e-9)), default=0.0
     )
     decays = set(found.problem.network.weight_decay)
     norm = f" (‖W‖ = {short(math.sqrt(barrier / min(decays)))})" if len(decays) == 1 else ""
     return (
-        "Start training away from zero, or from the answer: linscape.global_minimum(problem)"
-        ".weights(), which --save writes. Along the line of solutions the barrier before zero "
-        f"stands at energy K = {short(barrier)} a layer{norm}, the minimum at {short(best)}."
+        f"{answer} Along the line of solutions the barrier before zero stands at energy "
+        f"K = {short(barrier)} a layer{norm}, the minimum at {short(best)}."
     )
 
 
@@ -90,6 +96,13 @@ def _look_at_the_curve(found: Report) -> str:
     return (
         f"Look at the loss over the energy with --plot landscape.png: it has {minima}{zero}; "
         "linscape.solutions(problem) lists every one."
+    )
+
+
+def _look_at_the_modes() -> str:
+    return (
+        "See which modes are learned at which decay with --plot modes.png; linscape.mode_path"
+        "(problem, weight_decay=...) has the numbers."
     )
 
 

@@ -14,10 +14,12 @@ from linscape.atomic import write_atomically
 from linscape.cli.document import as_text
 from linscape.cli.source import Source
 from linscape.errors import NoExactSolution, OutOfRange, UnreadableFile
+from linscape.landscape import mode_path
 from linscape.report import Report, curve
 from linscape.verification import certificate_document
 
 _IMAGES = (".png", ".svg", ".pdf")
+_DECAYS = 80
 _MOST_WEIGHTS = 2**30  # 8 GB
 
 
@@ -120,6 +122,8 @@ def _weights(found: Report) -> bytes:
 
 
 def _image(suffix: str, source: Source, found: Report) -> bytes:
+    if found.problem.moments.outputs > 1:
+        return _modes_image(suffix, source, found)
     if not found.has_energy_curve:
         raise NoExactSolution(
             "--plot draws the loss over the energy of the layers: that needs --hidden with a "
@@ -135,5 +139,21 @@ def _image(suffix: str, source: Source, found: Report) -> bytes:
         ridge=found.ridge.loss,
         unit=source.unit,
         title=f"{depth} hidden layer{'s' if depth > 1 else ''}: {found.phase.name}",
+    )
+    return plots.rendered(figure, suffix)
+
+
+def _modes_image(suffix: str, source: Source, found: Report) -> bytes:
+    """Draw the modes of several outputs over the decays up to a little above learning."""
+    if found.problem.network.depth == 0 or not found.critical.learning > 0:
+        raise NoExactSolution(
+            "--plot draws the modes of several targets over the weight decay: that needs --hidden "
+            "with a layer at least, and a target that some input is correlated with"
+        )
+    decays = found.critical.learning * np.geomspace(1e-3, 1.3, _DECAYS)
+    figure = plots.modes(
+        mode_path(found.problem, weight_decay=decays),
+        critical=found.critical,
+        title=f"{source.target}: hidden widths {list(found.problem.network.hidden)}",
     )
     return plots.rendered(figure, suffix)

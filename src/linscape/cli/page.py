@@ -10,6 +10,7 @@ import typer
 from linscape.cli.advice import advice
 from linscape.cli.numbers import bounds, exponential, short
 from linscape.cli.source import Source
+from linscape.landscape import CriticalWeightDecay
 from linscape.report import Report
 
 _WIDEST = 100
@@ -49,6 +50,8 @@ def _rows(source: Source, found: Report) -> Iterator[Row]:
     yield "Phase", _phase(found)
     yield "Global minimum", _minimum(source, found)
     meaning = f"the mean of {source.unit}" if source.raw else "all of the variance"
+    if found.problem.moments.outputs > 1 and not source.raw:
+        meaning = "all of the variance, 1 for each target"
     yield "Loss at zero", [f"{found.loss_at_zero:.6g}: {meaning}"]
     yield "Ridge's loss", _ridge(found)
     yield "R² in-sample", _r_squared(found)
@@ -60,31 +63,40 @@ def data_lines(source: Source) -> list[str]:
     """Say which rows and columns were read, and in which units."""
     first, *others = map(str, source.files)
     files = f"{first} and {len(others)} more" if others else first
-    counts = f"{source.rows} rows, {source.inputs} inputs, target {source.target}"
+    word = "targets" if ", " in source.target else "target"
+    counts = f"{source.rows} rows, {source.inputs} inputs, {word} {source.target}"
     if source.sample_weight:
         counts += f", weighted by {source.sample_weight}"
     if source.raw:
         units = f"in the units of the file (--raw): losses are in {source.unit}"
     else:
         units = (
-            "every input and the target centred and scaled to variance 1: losses are shares of "
-            f"the variance of {source.target}; predictions are in its own units"
+            f"every input and {'every' if word == 'targets' else 'the'} target centred and scaled "
+            f"to variance 1: losses are {_plural(source.unit)}; predictions are in "
+            f"{'their' if word == 'targets' else 'its'} own units"
         )
     return [files, counts, units]
 
 
+def _plural(unit: str) -> str:
+    return unit.replace("share of", "shares of") if unit.startswith("share of") else unit
+
+
 def _network(source: Source, found: Report) -> list[str]:
-    network = found.problem.network
-    chain = " → ".join(map(str, (source.inputs, *network.hidden, 1)))
+    network, outputs = found.problem.network, found.problem.moments.outputs
+    chain = " → ".join(map(str, (source.inputs, *network.hidden, outputs)))
     lines = [f"{chain}, linear, without biases"]
     if network.depth:
         lines.append(f"noise variance {_listed(network.noise)} in the hidden layers{_rates(found)}")
     if network.input_noise:
         lines.append(f"noise variance {short(network.input_noise)} on the inputs")
+    # MSELoss() averages over the outputs too
+    twice = [2 * decay / outputs for decay in network.weight_decay]
+    kind = f"2γ/{outputs}" if outputs > 1 else "2γ"
+    which = f"{outputs} outputs" if outputs > 1 else "one output"
     lines.append(
         f"weight decay γ = {_listed(network.weight_decay)}: γ‖W‖² per layer, no ½; PyTorch's "
-        f"weight_decay is 2γ = {_listed([2 * decay for decay in network.weight_decay])} for "
-        "MSELoss with one output"
+        f"weight_decay is {kind} = {_listed(twice)} for MSELoss with {which}"
     )
     return lines
 
@@ -121,6 +133,11 @@ def _phase(found: Report) -> list[str]:
 
 def _phase_words(found: Report) -> str:
     name = found.phase.name
+    if found.phase.undecided and found.minimum.is_trivial:
+        return (
+            "zero is the global minimum; whether the loss has other critical points is not known "
+            "for several outputs at this weight decay"
+        )
     if found.phase.undecided:
         low, high = bounds(*found.critical.learning_interval)
         return (
@@ -149,8 +166,10 @@ def _minimum(source: Source, found: Report) -> list[str]:
         lines.append(f"undecided whether zero: its gain over zero is between {low} and {high}")
     elif minimum.is_trivial:
         answer = "zero" if source.raw else f"the mean of {source.target}"
+        if not source.raw and found.problem.moments.outputs > 1:
+            answer = "the mean of each target"
         lines.append(f"at zero: every weight is zero, and every prediction is {answer}")
-    elif found.has_energy_curve:
+    elif minimum.energy > 0 and found.problem.network.depth:
         lines.append(f"every layer carries the energy K = γ‖W‖² = {short(minimum.energy)}")
     return [*lines, f"by {minimum.source}"]
 
@@ -183,8 +202,15 @@ def _critical(found: Report) -> list[str]:
     name = "γ*" if equal else "geometric mean"
     return [
         f"{name} = {short(critical.learning)} (γ‖W‖², no ½): {_distance(critical.learning_factor)}",
-        f"solutions beside zero exist up to {short(critical.existence)}",
+        _existence(critical),
     ]
+
+
+def _existence(critical: CriticalWeightDecay) -> str:
+    if critical.existence is not None:
+        return f"solutions beside zero exist up to {short(critical.existence)}"
+    lower, upper = critical.existence_interval
+    return f"solutions beside zero end between {short(lower)} and {short(upper)}"
 
 
 def _distance(factor: float) -> str:

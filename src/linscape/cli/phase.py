@@ -14,7 +14,7 @@ EXAMPLE = (
     "  linscape phase examples/data/diabetes.csv --target progression \\\n"
     "      --hidden 64,64 --dropout 0.2 --weight-decay 0.1 --plot phases.png"
 )
-_NOT_ASKED = "asked of networks with hidden layers, and decay on each, only"
+_NOT_ASKED = "asked of one target, hidden layers, and decay on each, only"
 _DEPTHS = 12
 _POINTS = 160
 
@@ -70,7 +70,7 @@ def phase(
 def _facts(problem: "Problem") -> dict[str, Any]:
     """Ask the library for the phase and for every knob that the network has."""
     import linscape as ls
-    from linscape.errors import InvalidNetwork
+    from linscape.errors import InvalidNetwork, NoExactSolution
 
     facts: dict[str, Any] = {
         "schema": "linscape.phase",
@@ -82,7 +82,7 @@ def _facts(problem: "Problem") -> dict[str, Any]:
     for name in ("critical_signal", "critical_dropout", "critical_depth"):
         try:
             facts[name] = getattr(ls, name)(problem).to_dict()
-        except InvalidNetwork as error:
+        except (InvalidNetwork, NoExactSolution) as error:
             facts[name] = {"not_asked": str(error)}
     return facts
 
@@ -94,7 +94,8 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, list[str]]]:
         "learning": "learning: the global minimum is not zero",
         "metastable": "metastable: other minima exist, but zero is the global one",
         "collapsed": "collapsed: zero is the only solution",
-        "undecided": "undecided: too near an edge for 64-bit floats",
+        "undecided": "undecided: too near an edge for 64-bit floats, or several targets for which "
+        "it is not known whether other solutions exist",
     }
     zero = {True: "zero is a local minimum", False: "zero is no local minimum", None: ""}
     rows = [
@@ -113,8 +114,15 @@ def _decay(facts: dict[str, Any]) -> list[str]:
     return [
         f"learning ends at γ = {_number(facts['learning'])} (γ‖W‖², no ½), "
         f"{_number(facts['learning_factor'])} times the present one",
-        f"solutions beside zero end at γ = {_number(facts['existence'])}",
+        _existence(facts),
     ]
+
+
+def _existence(facts: dict[str, Any]) -> str:
+    if facts["existence"] is not None:
+        return f"solutions beside zero end at γ = {_number(facts['existence'])}"
+    lower, upper = map(_number, facts["existence_interval"])
+    return f"solutions beside zero end between γ = {lower} and {upper}"
 
 
 def _signal(facts: dict[str, Any]) -> str:
@@ -135,7 +143,7 @@ def _dropout(facts: dict[str, Any]) -> str:
 
 def _depth(facts: dict[str, Any]) -> str:
     if "not_asked" in facts:
-        return "asked of hidden layers of one width, one noise and one decay only"
+        return "asked of one target and hidden layers of one width, one noise and one decay only"
     runs: list[list[int]] = []
     for depth in facts["learning"]:
         if runs and depth == runs[-1][1] + 1:

@@ -21,7 +21,7 @@ class Source:
     names : tuple of str or None
         Names of the inputs.
     target : str
-        Name of the target.
+        Name of the target, or names joined by commas.
     sample_weight : str or None
         Name of the column of sample weights.
     dropped : tuple of str
@@ -42,7 +42,12 @@ class Source:
     @property
     def unit(self) -> str:
         """What losses are measured in."""
-        return f"{self.target} squared" if self.raw else f"share of the variance of {self.target}"
+        several = "the sum over the targets of the " if ", " in self.target else ""
+        if self.raw:
+            return f"{several}squares" if several else f"{self.target} squared"
+        if several:
+            return f"{several}shares of their variances"
+        return f"share of the variance of {self.target}"
 
 
 def read(

@@ -19,6 +19,13 @@ def global_minimum(problem: Problem) -> GlobalMinimum:
     be the least. Also covered: no hidden layer (ridge regression, any number of outputs), and no
     decay at all (least squares of minimum norm, K = 0).
 
+    Several outputs without decay or noise in the hidden layers: the minimum is that of reduced-rank
+    regression, over the matrices of rank at most the least width,
+
+    .. math:: \min L = E‖y‖² − Σ_{i < \min_k d_k} λ_i
+
+    with λ the eigenvalues, descending, of E[yxᵀ]E[xxᵀ]⁺E[xyᵀ]; d_0 = d and d_{D+1} = m count too.
+
     Biases that decay with their layers are covered too: Theorem 5, corrected, for one hidden layer;
     Theorem 6 for means of zero; beyond, a search whose interval is proven (see `source`).
 
@@ -38,14 +45,15 @@ def global_minimum(problem: Problem) -> GlobalMinimum:
     Raises
     ------
     NoExactSolution
-        If no theorem covers the problem: several outputs with hidden layers, or some decays zero
-        and others not.
+        If no theorem covers the problem: several outputs with hidden layers and decay or noise, or
+        some decays zero and others not.
     OutOfRange
         If the answer is too large or too small for a 64-bit float.
 
     References
     ----------
-    Ziyin, Li & Meng (2022), *Exact solutions of a deep linear network*, Theorems 1 and 2.
+    Ziyin, Li & Meng (2022), *Exact solutions of a deep linear network*, Theorems 1 and 2; Lu &
+    Kawaguchi (2017), *Depth creates no bad local minima*.
 
     Examples
     --------

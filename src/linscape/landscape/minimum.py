@@ -113,10 +113,14 @@ class GlobalMinimum:
     def weights(self, rng: np.random.Generator | None = None) -> list[Array]:
         """Return weights that realise the minimum: rank-one layers of equal energy.
 
+        With several outputs they are layers of equal energy too, one hidden unit for each mode;
+        without decay they are balanced, and of least norm.
+
         Parameters
         ----------
         rng : numpy.random.Generator, optional
-            Draws the signs of the units, which the loss does not depend on; all plus by default.
+            Draws what the loss does not depend on: the signs of the units, all plus by default, or
+            with several outputs the orthonormal frames of the hidden layers.
 
         Returns
         -------

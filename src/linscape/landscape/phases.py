@@ -1,72 +1,28 @@
 """Collapsed, metastable or learning, and the weight decays at which that changes."""
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
+from linscape.landscape.biases.free import (
+    equivalent_with_free_biases,
+    is_centred,
+    with_free_biases,
+)
+from linscape.landscape.biases.phases import biased_critical_weight_decay, biased_phase
 from linscape.landscape.energy.energy import Energy, log_decay_unit
 from linscape.landscape.energy.thresholds import existence_threshold, learning_threshold
-from linscape.landscape.interval import Interval, exponential, json_value
-from linscape.landscape.theorems import covering_theorem, require_free_biases, require_one_output
+from linscape.landscape.interval import Interval, exponential
+from linscape.landscape.outputs.existence import existence_bounds
+from linscape.landscape.outputs.measure import OutputMeasure
+from linscape.landscape.outputs.transition import learning_threshold as outputs_threshold
+from linscape.landscape.theorems import decays
+from linscape.landscape.transition import CriticalWeightDecay, Phase
 from linscape.problem import Problem
-from linscape.spectrum import spectra
 
+_KNOWN = 1e-6  # of log P: rounding leaves less, unless the transition itself is ill-conditioned
 
-@dataclass(frozen=True)
-class CriticalWeightDecay:
-    """The weight decays at which learning, and any solution but zero, end.
-
-    Attributes
-    ----------
-    learning : float
-        The common decay γ* = P*^{1/(D+1)} below which the global minimum is nontrivial; for unequal
-        decays, their geometric mean there. In the units of the problem's reduction (γ‖W‖², no ½).
-    existence : float
-        The common decay up to which a solution other than zero exists; at least `learning`.
-    learning_factor, existence_factor : float
-        What the problem's own decays must be multiplied by, all together, to be there.
-    learning_interval, existence_interval : (float, float)
-        Proven bounds on `learning` and `existence`, for the stored moments.
-    """
-
-    learning: float
-    existence: float
-    learning_factor: float
-    existence_factor: float
-    learning_interval: tuple[float, float]
-    existence_interval: tuple[float, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the numbers ready for JSON, infinities as the string "inf"."""
-        return {key: json_value(value) for key, value in asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class Phase:
-    """Which solutions there are, and which is the global minimum.
-
-    Attributes
-    ----------
-    name : str
-        "collapsed": zero is the only solution; "metastable": others are local minima and zero is
-        global; "learning": the global minimum is nontrivial; "undecided": too near an edge for
-        64-bit floats.
-    undecided : bool
-        Whether `name` is "undecided".
-    zero_is_minimum : bool or None
-        Whether zero is a local minimum: always so from two hidden layers on, which makes it a trap
-        in the learning phase; with one, exactly where the network does not learn.
-    """
-
-    name: str
-    undecided: bool
-    zero_is_minimum: bool | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the phase ready for JSON."""
-        return asdict(self)
+__all__ = ["CriticalWeightDecay", "Phase", "critical_weight_decay", "phase"]
 
 
 def critical_weight_decay(problem: Problem) -> CriticalWeightDecay:
@@ -77,15 +33,26 @@ def critical_weight_decay(problem: Problem) -> CriticalWeightDecay:
     and P_e = τ^{1−D} [max_t H(t)]^D with H = Σ c_i² t^{D−1}/(1 + a_i t^D)². With one hidden layer
     both are ‖c‖². Without a hidden layer no decay is too large: infinity.
 
+    With several outputs learning is exact too, with λ_max(Cᵀ t^{D−1}(I + t^DA)⁻¹C) in place of G,
+    C = E[xyᵀ] (docs/outputs.md has the proof); existence with one hidden layer (both are ‖C‖₂²) and
+    for inputs of one variance without noise, else it is None between two proven bounds.
+
+    With biases that decay and one hidden layer it is learning iff ‖c̃‖² > γ_uγ_1, c̃ =
+    E[x'y] − E[y]E[x']/(1 + γ_u), x' = (x, 1), γ_u over the factor of the data term (Theorem 5 of
+    the source, corrected). c̃ depends on γ_u, and the decays that learn may be two intervals: the
+    result is a :class:`BiasedCriticalWeightDecay`, whose `windows` lists them, computed in rational
+    arithmetic. With more hidden layers biases are covered where E[x] = 0 and E[y] = 0; they vanish.
+
     Parameters
     ----------
     problem : Problem
-        One output; its own decays enter the two factors only, and may be zero.
+        Its own decays enter the two factors only, and may be zero.
 
     Raises
     ------
     NoExactSolution
-        For several outputs, or biases that decay.
+        For biases that decay with several outputs, or with two hidden layers or more and means not
+        zero.
 
     References
     ----------
@@ -102,30 +69,42 @@ def critical_weight_decay(problem: Problem) -> CriticalWeightDecay:
     >>> round(critical.learning, 12), round(critical.learning_factor, 12)
     (3.0, 2.0)
     """
+    if problem.network.bias == "decayed":
+        if problem.network.depth < 2 or not is_centred(problem):
+            return biased_critical_weight_decay(problem)
+        problem = with_free_biases(problem)
     learning, existence = _log_thresholds(problem)
     layers = problem.network.depth + 1
     own = problem.network.log_decay_product
     return CriticalWeightDecay(
         learning=_middle(learning, 0.0, layers),
-        existence=_middle(existence, 0.0, layers),
+        existence=_middle(existence, 0.0, layers) if _is_known(existence) else None,
         learning_factor=_middle(learning, own, layers),
-        existence_factor=_middle(existence, own, layers),
+        existence_factor=_middle(existence, own, layers) if _is_known(existence) else None,
         learning_interval=_decays(learning, layers),
         existence_interval=_decays(existence, layers),
+        order=_order(layers - 1, learning),
     )
 
 
 def phase(problem: Problem) -> Phase:
-    """Return the phase of a problem with one output.
+    """Return the phase of a problem.
 
     With D ≥ 2 hidden layers and every decay positive: collapsed for P > P_e, metastable for
     P* < P ≤ P_e, learning for P < P*. With one: collapsed for P ≥ ‖c‖², else learning. Without a
-    hidden layer, or without decay: learning unless E[xy] = 0.
+    hidden layer, or without decay: learning unless E[xy] = 0. With several outputs learning is
+    decided in the same way; where zero is global and existence is not known, "undecided".
+
+    With biases that decay, learning means that the global minimum uses the inputs (see
+    :class:`Phase`). Up to one hidden layer that is decided in exact arithmetic; where E[x] = 0 and
+    E[y] = 0 the biases vanish at every critical point; else all critical points are enumerated, as
+    :func:`solutions` does, and compared.
 
     Raises
     ------
     NoExactSolution
-        For several outputs, biases that decay, or some decays zero and others not.
+        For some decays zero and others not; for biases that decay with several outputs, or where
+        critical points are too close to each other to be told apart.
 
     References
     ----------
@@ -142,45 +121,67 @@ def phase(problem: Problem) -> Phase:
     0.45 metastable
     0.6 collapsed
     """
-    covering_theorem(problem)
-    require_one_output(problem)
-    depth = problem.network.depth
-    (measure,) = spectra(problem)
-    if depth == 0 or not any(problem.network.weight_decay):
+    if problem.network.bias == "decayed":
+        equivalent = equivalent_with_free_biases(problem)
+        if equivalent is None:
+            return biased_phase(problem)
+        problem = equivalent
+    depth, decaying = problem.network.depth, decays(problem)
+    measure = OutputMeasure.of(problem)
+    if depth == 0 or not decaying:
         signal = bool(np.any(measure.coefficients))
         return Phase("learning" if signal else "collapsed", False, not signal)
-    energy = Energy.of(problem, measure)
-    learns = energy.is_below(learning_threshold(measure, depth, energy.log_inflation))
+    energy = Energy.of(problem, measure.spectrum)
+    learning, existence = _thresholds(problem, measure)
+    learns = energy.is_below(learning)
     if learns:
         return Phase("learning", False, depth > 1)
-    exists = energy.is_below(existence_threshold(measure, depth, energy.log_inflation))
+    exists = energy.is_below(existence)
     if exists is False:
         return Phase("collapsed", False, True)
     if learns is False and exists:
         return Phase("metastable", False, True)
-    return Phase("undecided", True, True if depth > 1 else None)
+    return Phase("undecided", True, True if depth > 1 or learns is False else None)
+
+
+def _thresholds(problem: Problem, measure: OutputMeasure) -> tuple[Interval, Interval]:
+    """Return log P* and log P_e in the units of the measure."""
+    depth, inflation = problem.network.depth, problem.network.log_inflation
+    if problem.moments.outputs == 1:
+        return (
+            learning_threshold(measure.spectrum, depth, inflation),
+            existence_threshold(measure.spectrum, depth, inflation),
+        )
+    learning = outputs_threshold(measure, depth, inflation)
+    if depth == 1:
+        return learning, learning
+    return learning, existence_bounds(measure, depth, inflation)
 
 
 def _log_thresholds(problem: Problem) -> tuple[Interval, Interval]:
     """Return log P* and log P_e in the units of the problem."""
-    require_free_biases(problem)
-    require_one_output(problem)
-    (measure,) = spectra(problem)
-    depth = problem.network.depth
-    if depth == 0:
+    measure = OutputMeasure.of(problem)
+    if problem.network.depth == 0:
         level = math.inf if np.any(measure.coefficients) else -math.inf
         return Interval(level, level), Interval(level, level)
-    inflation = problem.network.log_inflation
-    levels = (
-        learning_threshold(measure, depth, inflation),
-        existence_threshold(measure, depth, inflation),
-    )
-    shift = log_decay_unit(problem, measure)
+    shift = log_decay_unit(problem, measure.spectrum)
     error = 4e-16 * abs(shift)
     learning, existence = (
-        Interval(level.lower + shift - error, level.upper + shift + error) for level in levels
+        Interval(level.lower + shift - error, level.upper + shift + error)
+        for level in _thresholds(problem, measure)
     )
     return learning, existence
+
+
+def _is_known(level: Interval) -> bool:
+    """Say whether an interval is a number with its rounding, and not two bounds far apart."""
+    return level.lower == level.upper or level.upper - level.lower < _KNOWN
+
+
+def _order(depth: int, learning: Interval) -> int | None:
+    if depth == 0 or learning.upper == -math.inf:
+        return None
+    return 2 if depth == 1 else 1
 
 
 def _decays(level: Interval, layers: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Weights that realise a solution: rank-one layers of equal energy."""
+"""Weights that realise a solution: rank-one layers of equal energy, or balanced ones."""
 
 import math
 from collections.abc import Sequence
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.landscape.factors import balanced_factors
 from linscape.landscape.interval import from_logarithm
 from linscape.network import Network
 from linscape.problem import Problem
+from linscape.spectrum import linear_moments
 
 Array = NDArray[np.float64]
 
@@ -18,27 +20,40 @@ def realised(
 ) -> list[Array]:
     """Return weights of the theorem's form for a problem's predictor, biases included.
 
+    For one output every unit of a layer has the same size; for several the layers are those of
+    least penalty (without decay: of least norm).
+
     Parameters
     ----------
     problem : Problem
         Without biases, or with biases free of decay.
     predictor : (d,) or (m, d) ndarray
-        p; several outputs only without hidden layers.
+        p; several outputs only without hidden layers, or without noise in them.
     rng : numpy.random.Generator, optional
-        Draws the signs of the units; all plus by default.
+        Draws the signs of the units, all plus by default; or the frames of the hidden layers.
     """
     network = problem.network
-    signs = None
-    if rng is not None:
-        signs = [rng.choice([-1.0, 1.0], size=width) for width in network.hidden]
+    matrix = np.atleast_2d(predictor)
     if network.depth == 0:
-        weights = [np.atleast_2d(predictor)]
+        weights = [matrix]
+    elif len(matrix) > 1:
+        deviations = np.sqrt(np.diagonal(linear_moments(problem)[0]))
+        weights = balanced_factors(
+            matrix,
+            network.hidden,
+            weight_decay=network.weight_decay if any(network.weight_decay) else None,
+            column_scale=deviations,
+            rng=rng,
+        )
     else:
-        weights = solution_weights(network, np.ravel(predictor), signs)
-    return weights if network.bias is False else _with_free_biases(problem, weights)
+        signs = None
+        if rng is not None:
+            signs = [rng.choice([-1.0, 1.0], size=width) for width in network.hidden]
+        weights = solution_weights(network, matrix[0], signs)
+    return weights if network.bias is False else with_free_biases(problem, weights)
 
 
-def _with_free_biases(problem: Problem, weights: list[Array]) -> list[Array]:
+def with_free_biases(problem: Problem, weights: list[Array]) -> list[Array]:
     """Append biases: the first layer centres x, the last adds E[y], the others vanish."""
     moments = problem.moments
     biases = [np.zeros(len(matrix)) for matrix in weights]

@@ -9,18 +9,22 @@ from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF
 from linscape.errors import OutOfRange
-from linscape.landscape.certificate import Certificate
+from linscape.landscape.assembly import GainBounds, assembled
 from linscape.landscape.energy.attained import attained_gain
 from linscape.landscape.energy.candidates import Gain, largest_gain
 from linscape.landscape.energy.energy import Energy, ridge_error, ridge_gain
 from linscape.landscape.energy.thresholds import learning_threshold
 from linscape.landscape.interval import from_logarithm
 from linscape.landscape.minimum import GlobalMinimum
-from linscape.landscape.theorems import covering_theorem
+from linscape.landscape.outputs.dispatch import output_minimum
+from linscape.landscape.outputs.measure import OutputMeasure
+from linscape.landscape.theorems import covering_theorem, has_decayed_outputs, learns_by_rank
+from linscape.landscape.unregularised.modes import modes_of
+from linscape.landscape.unregularised.reduced_rank import reduced_rank_minimum
 from linscape.moments import Moments
 from linscape.network import Network
 from linscape.problem import Problem
-from linscape.spectrum import Spectrum, linear_moments, spectra
+from linscape.spectrum import Spectrum, spectra
 
 Array = NDArray[np.float64]
 
@@ -46,7 +50,7 @@ def undecayed_minimum(problem: Problem) -> GlobalMinimum:
     NoExactSolution, OutOfRange
         As that does; biases that decay are refused here.
     """
-    source = covering_theorem(problem)
+    source = _source(problem)
     return _minimum(problem, spectra(problem), source)
 
 
@@ -71,8 +75,8 @@ def global_minima(moments: Moments, networks: Iterable[Network]) -> list[GlobalM
     Raises
     ------
     NoExactSolution, OutOfRange
-        As that, before anything is solved if no theorem covers one of them; biases that decay
-        are refused.
+        As that, before anything is solved if it can be known before; biases that decay are
+        refused.
 
     Examples
     --------
@@ -85,7 +89,7 @@ def global_minima(moments: Moments, networks: Iterable[Network]) -> list[GlobalM
     [0.75, 0.5, 0.0]
     """
     problems = [Problem(moments, network) for network in networks]
-    sources = [covering_theorem(problem) for problem in problems]
+    sources = [_source(problem) for problem in problems]
     known: dict[tuple[bool, float], list[Spectrum]] = {}
     minima = []
     for problem, source in zip(problems, sources, strict=True):
@@ -96,10 +100,26 @@ def global_minima(moments: Moments, networks: Iterable[Network]) -> list[GlobalM
     return minima
 
 
-def _minimum(problem: Problem, measures: Sequence[Spectrum], source: str) -> GlobalMinimum:
+def _source(problem: Problem) -> str | None:
+    """Return the theorem that covers a problem, None for several outputs: it turns out there."""
+    return None if has_decayed_outputs(problem) else covering_theorem(problem)
+
+
+def _minimum(problem: Problem, measures: Sequence[Spectrum], source: str | None) -> GlobalMinimum:
+    if source is None:
+        return output_minimum(problem, OutputMeasure.from_spectra(measures))
+    if learns_by_rank(problem):
+        return reduced_rank_minimum(problem, modes_of(problem, measures), source)
     parts = [_solve(problem, measure) for measure in measures]
-    predictor = np.array([part.spectrum.unscaled(part.predictor) for part in parts])
-    return _assemble(problem, parts, predictor, source)
+    decisions = [part.is_trivial for part in parts]
+    return assembled(
+        problem,
+        _total(problem, parts),
+        predictor=np.array([part.spectrum.unscaled(part.predictor) for part in parts]),
+        is_trivial=None if None in decisions else all(decisions),
+        null_directions=max(part.spectrum.null_directions for part in parts),
+        theorem=source,
+    )
 
 
 def _solve(problem: Problem, measure: Spectrum) -> _Part:
@@ -178,46 +198,17 @@ def _attained(
     return _Part(measure, gain, ridge, predictor, is_trivial)
 
 
-def _assemble(
-    problem: Problem, parts: Sequence[_Part], predictor: Array, source: str
-) -> GlobalMinimum:
-    lower, value, upper = (
+def _total(problem: Problem, parts: Sequence[_Part]) -> GainBounds:
+    """Add up the outputs, in the units of the problem."""
+    lower, value, upper, rounding, spectral = (
         math.fsum(_in_units(problem, part, getattr(part.gain, name)) for part in parts)
-        for name in ("lower", "value", "upper")
+        for name in ("lower", "value", "upper", "rounding", "spectral")
     )
     truncation = math.fsum(_in_units(problem, part, _truncation(problem, part)) for part in parts)
-    at_zero = problem.data_factor * float(np.trace(linear_moments(problem)[2]))
     if not all(part.spectrum.null_is_rounding for part in parts):
-        truncation = max(at_zero - lower, 0.0)  # a direction with signal was lost: it may hold all
+        truncation = math.inf  # a direction with signal was lost: it may hold all
     several = 1 + 8 * len(parts) * UNIT_ROUNDOFF
-    gain_upper, gain_lower = (upper + truncation) * several, lower / several
-    slack = 4 * UNIT_ROUNDOFF * at_zero
-    least = max(at_zero - gain_upper - slack, 0.0)
-    most = at_zero - gain_lower + slack
-    loss = min(max(at_zero - value, least), most)
-    decisions = [part.is_trivial for part in parts]
-    return GlobalMinimum(
-        problem=problem,
-        loss=loss,
-        lower=least,
-        upper=most,
-        gain=value,
-        gain_lower=gain_lower,
-        gain_upper=gain_upper,
-        is_trivial=None if None in decisions else all(decisions),
-        energy=_energy(problem, predictor),
-        predictor=_flat(problem, predictor),
-        intercept=_intercept(problem, predictor),
-        certificate=Certificate(
-            theorem=source,
-            lower=least,
-            upper=most,
-            rounding=math.fsum(_in_units(problem, part, part.gain.rounding) for part in parts),
-            spectral=math.fsum(_in_units(problem, part, part.gain.spectral) for part in parts),
-            truncation=truncation,
-            null_directions=max(part.spectrum.null_directions for part in parts),
-        ),
-    )
+    return GainBounds(lower / several, value, upper * several, rounding, spectral, truncation)
 
 
 def _truncation(problem: Problem, part: _Part) -> float:
@@ -235,28 +226,3 @@ def _in_units(problem: Problem, part: _Part, gain: float) -> float:
     if math.isinf(value):
         raise OutOfRange("the gain does not fit a 64-bit float; rescale y")
     return value
-
-
-def _energy(problem: Problem, predictor: Array) -> float:
-    """Return K = (P‖p‖²)^{1/(D+1)}, the energy γ‖W‖² of each layer."""
-    size = float(np.max(np.abs(predictor)))
-    if size == 0 or not all(problem.network.weight_decay):
-        return 0.0
-    log_norm = math.log(size) + math.log(float(np.linalg.norm(predictor / size)))
-    total = problem.network.log_decay_product + 2 * log_norm
-    return from_logarithm(total / (problem.network.depth + 1), "the energy")
-
-
-def _flat(problem: Problem, predictor: Array) -> Array:
-    return predictor[0] if problem.moments.C.ndim == 1 else predictor
-
-
-def _intercept(problem: Problem, predictor: Array) -> float | Array:
-    """Return E[y] − p·E[x] for biases free of decay, else zero."""
-    moments = problem.moments
-    if problem.network.bias == "free":
-        mean_y = np.reshape(np.asarray(moments.mean_y), -1)
-        intercept = mean_y - predictor @ np.asarray(moments.mean_x)
-    else:
-        intercept = np.zeros(len(predictor))
-    return float(intercept[0]) if moments.C.ndim == 1 else intercept

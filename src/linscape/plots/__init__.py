@@ -3,7 +3,9 @@
 from linscape.plots.bifurcation import bifurcation
 from linscape.plots.energy import energy
 from linscape.plots.figure import rendered
+from linscape.plots.ladder import ladder
+from linscape.plots.modes import modes
 from linscape.plots.phases import phase_diagram
 from linscape.plots.spectrum import spectrum
 
-__all__ = ["bifurcation", "energy", "phase_diagram", "rendered", "spectrum"]
+__all__ = ["bifurcation", "energy", "ladder", "modes", "phase_diagram", "rendered", "spectrum"]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
-Scheme = Literal["kaiming", "xavier", "lecun", "orthogonal", "normal"]
+Scheme = Literal["kaiming", "xavier", "lecun", "orthogonal", "normal", "pytorch"]
 
 _VARIANCE: dict[str, Callable[[int, int], float]] = {
     "kaiming": lambda fan_in, fan_out: 2 / fan_in,
@@ -44,8 +45,8 @@ def random_weights(
 
     "orthogonal" (Saxe et al., 2014) draws g times a matrix whose rows are orthonormal, or whose
     columns are if it is tall, uniformly among those: each entry has variance g²/max(n_in, n_out).
-    PyTorch's own default for linear layers is uniform with variance 1/(3 n_in), that of "lecun" at
-    gain 1/√3.
+    "pytorch" draws the entries uniformly from ±g/√n_in, PyTorch's default for linear layers
+    (variance g²/(3 n_in), that of "lecun" at gain 1/√3); its biases, uniform too there, are zero.
 
     Parameters
     ----------
@@ -83,30 +84,45 @@ def random_weights(
         raise ValueError(f"scheme must be one of {choices}, got {scheme!r}")
     if not 0 <= gain < math.inf:
         raise ValueError(f"gain must be a finite number of at least 0, got {gain!r}")
-    generator = np.random.default_rng(rng)
-    axes = () if batch is None else (batch,) if isinstance(batch, int) else tuple(batch)
-    biased = problem.network.bias is not False
-    weights = []
-    for rows, columns in problem.shapes:
-        matrix = gain * _draw(scheme, (*axes, rows, columns - biased), generator)
-        weights.append(_with_zero_bias(matrix) if biased else matrix)
-    return weights
+    generator, axes = np.random.default_rng(rng), batch_axes(batch)
+    widths = widths_of(problem)
+    weights = [
+        gain * _draw(scheme, (*axes, after, before), generator)
+        for before, after in pairwise(widths)
+    ]
+    return with_zero_biases(problem, weights)
+
+
+def batch_axes(batch: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    """Return the batch axes as a tuple."""
+    return () if batch is None else (batch,) if isinstance(batch, int) else tuple(batch)
+
+
+def widths_of(problem: Problem) -> list[int]:
+    """Return d, d_1, …, d_D, m."""
+    return [problem.moments.inputs, *problem.network.hidden, problem.moments.outputs]
+
+
+def with_zero_biases(problem: Problem, weights: list[Array]) -> list[Array]:
+    """Return each W as [W 0] if the problem has biases."""
+    if problem.network.bias is False:
+        return weights
+    return [np.concatenate([W, np.zeros((*W.shape[:-1], 1))], axis=-1) for W in weights]
 
 
 def _draw(scheme: Scheme, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     if scheme == "orthogonal":
-        return _orthogonal(shape, rng)
+        return orthogonal(shape, rng)
     fan_out, fan_in = shape[-2:]
+    if scheme == "pytorch":
+        return rng.uniform(-1, 1, shape) / math.sqrt(fan_in)
     return math.sqrt(_VARIANCE[scheme](fan_in, fan_out)) * rng.standard_normal(shape)
 
 
-def _orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+def orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Draw matrices with orthonormal rows or, if they are tall, columns, uniformly."""
     *axes, rows, columns = shape
     Q, R = np.linalg.qr(rng.standard_normal((*axes, max(rows, columns), min(rows, columns))))
     # the signs that LAPACK leaves in R would make the distribution non-uniform
     Q = Q * np.where(np.diagonal(R, axis1=-2, axis2=-1) < 0, -1.0, 1.0)[..., None, :]
     return Q if rows >= columns else Q.mT
-
-
-def _with_zero_bias(matrix: Array) -> Array:
-    return np.concatenate([matrix, np.zeros((*matrix.shape[:-1], 1))], axis=-1)

@@ -1,0 +1,1 @@
+"""Steps of gradient descent for thousands of nets at once."""
