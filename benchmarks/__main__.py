@@ -8,7 +8,16 @@ import sys
 from datetime import date
 from pathlib import Path
 
-NAMES = ("ridge", "solve", "training", "diagram", "cross_validation", "startup")
+NAMES = (
+    "ridge",
+    "solve",
+    "training",
+    "descent",
+    "diagram",
+    "cross_validation",
+    "startup",
+    "curvature",
+)
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -182,6 +182,36 @@ def test_free_biases_have_the_thresholds_of_the_centred_data():
     check_against(free, *true_thresholds(free))
 
 
+# ---- The order of the transition
+
+
+def energy_below(problem, distance):
+    """Energy of the global minimum where all decays are this much below the threshold."""
+    factor = ls.critical_weight_decay(problem).learning_factor * (1 - distance)
+    return ls.global_minimum(scaled_decays(problem, factor)).energy
+
+
+@every_depth
+def test_the_energy_leaves_zero_continuously_with_one_hidden_layer_and_jumps_with_more(depth):
+    problem = known_minimum(np.random.default_rng(depth), depth).problem
+    energies = [energy_below(problem, distance) for distance in (1e-3, 1e-4, 1e-5)]
+    assert energy_below(problem, -1e-5) == 0
+    if depth == 1:
+        assert ls.critical_weight_decay(problem).order == 2
+        assert energies[0] / energies[1] == pytest.approx(10, rel=0.05)  # to first order
+        assert energies[1] / energies[2] == pytest.approx(10, rel=0.005)
+    else:
+        assert ls.critical_weight_decay(problem).order == 1
+        assert energies[1] == pytest.approx(energies[0], rel=0.1)  # a root of the distance at most
+        assert energies[2] == pytest.approx(energies[1], rel=0.01)
+
+
+def test_where_nothing_changes_there_is_no_order():
+    assert ls.critical_weight_decay(isotropic(0)).order is None
+    for depth in (1, 3):
+        assert ls.critical_weight_decay(isotropic(depth, c=[0.0, 0.0, 0.0])).order is None
+
+
 # ---- Ends of the range
 
 
@@ -218,7 +248,7 @@ def test_the_thresholds_scale_with_the_data(scale, depth):
 def test_results_are_ready_for_json():
     for problem in (isotropic(2), isotropic(0), isotropic(2, decay=0.0)):
         again = json.loads(json.dumps(ls.critical_weight_decay(problem).to_dict(), allow_nan=False))
-        assert set(again) >= {"learning", "existence", "learning_interval"}
+        assert set(again) >= {"learning", "existence", "learning_interval", "order"}
         assert json.loads(json.dumps(ls.phase(problem).to_dict()))["name"] == "learning"
 
 

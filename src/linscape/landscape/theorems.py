@@ -76,8 +76,8 @@ def require_one_output(problem: Problem) -> None:
         hidden = list(problem.network.hidden)
         raise NoExactSolution(
             f"this holds for one output, not for {outputs} outputs (hidden widths {hidden}): "
-            "Ziyin, Li & Meng (2022), Theorem 2; give one target at a time, or ask global_minimum, phase "
-            "or critical_weight_decay, which take several under weight decay"
+            "Ziyin, Li & Meng (2022), Theorem 2; give one target at a time, or ask global_minimum, "
+            "phase or critical_weight_decay, which take several under weight decay"
         )
 
 
