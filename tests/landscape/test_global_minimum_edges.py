@@ -196,19 +196,19 @@ def test_and_rightly_so_because_the_infimum_is_not_attained():
     assert losses[-1] == pytest.approx(0.75, rel=1e-10)
 
 
-def test_several_outputs_with_hidden_layers_are_refused():
+def test_questions_of_one_output_refuse_several():
     moments = ls.Moments(np.eye(2), np.eye(2) / 2, np.eye(2))
     problem = ls.Problem(moments, ls.Network((2,), weight_decay=0.1))
-    for question in (ls.phase, ls.solutions, ls.critical_weight_decay):
+    for question in (ls.solutions, ls.critical_signal, ls.critical_dropout, ls.critical_depth):
         with pytest.raises(NoExactSolution, match=r"2 outputs.*Theorem 2"):
             question(problem)
 
 
 @depths
-def test_decayed_biases_are_refused(depth):
+def test_the_knobs_refuse_biases_that_decay(depth):
     moments = ls.Moments.from_arrays(*rows())
     problem = ls.Problem(moments, ls.Network((2,) * depth, weight_decay=0.1, bias="decayed"))
-    for question in (ls.phase, ls.solutions, ls.critical_weight_decay):
+    for question in (ls.critical_signal, ls.critical_dropout, ls.critical_depth):
         with pytest.raises(NoExactSolution, match="biases that decay"):
             question(problem)
 
