@@ -214,3 +214,18 @@ def test_bounds_round_outwards(low, high):
     assert Fraction(down) <= Fraction(low)
     assert Fraction(up) >= Fraction(high)
     assert math.isclose(float(down), low, rel_tol=1e-3)
+
+
+def test_several_targets(linscape, tmp_path):
+    picture = tmp_path / "modes.png"
+    data = (DIABETES, "--target", "progression", "--target", "bmi")
+    options = ("--hidden", "8,8", "--weight-decay", "0.01")
+    page = linscape("solve", *data, *options, "--plot", picture).out
+    assert "targets progression, bmi" in page
+    assert "9 → 8 → 8 → 2" in page
+    assert picture.stat().st_size > 1000
+    facts = json.loads(linscape("solve", *data, *options, "--json").out)
+    assert np.shape(facts["minimum"]["predictor"]) == (2, facts["data"]["inputs"])
+    assert facts["critical_weight_decay"]["existence"] is None
+    assert facts["phase"]["name"] == "learning"
+    assert "learning ends" in linscape("phase", *data, *options).out

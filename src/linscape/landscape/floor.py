@@ -1,4 +1,4 @@
-"""Lower bounds on the global minimum where no theorem gives it."""
+"""Lower bounds on the global minimum where no theorem gives it, and where to search for it."""
 
 import math
 from typing import NamedTuple
@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from linscape.enclosure import UNIT_ROUNDOFF
 from linscape.landscape.energy.energy import ridge_error, ridge_gain
-from linscape.landscape.factors import balanced_factors
-from linscape.landscape.outputs.deep import framed_gain
+from linscape.landscape.outputs.dispatch import output_bracket
 from linscape.landscape.outputs.measure import OutputMeasure
+from linscape.landscape.outputs.modes import is_isotropic
+from linscape.landscape.outputs.noisy import noisy_bracket, noisy_gain
+from linscape.landscape.outputs.transition import is_trivial
 from linscape.landscape.realisation import with_free_biases
+from linscape.landscape.theorems import has_decayed_outputs
 from linscape.network import Network
 from linscape.problem import Problem
 from linscape.spectrum import linear_moments, spectra
@@ -19,7 +22,6 @@ from linscape.spectrum import linear_moments, spectra
 Array = NDArray[np.float64]
 
 LEAST_SQUARES = "least squares over all linear predictors, which no network is better than"
-FRAMED = "a matrix above the family of one-output gains (noise in the hidden layers only adds)"
 
 
 class Floor(NamedTuple):
@@ -32,27 +34,20 @@ class Floor(NamedTuple):
 
 def proven_floor(problem: Problem) -> Floor:
     """Return the best lower bound on the loss that holds for a problem."""
-    if problem.network.bias == "decayed" or not all(problem.network.weight_decay):
+    if not has_decayed_outputs(problem):
         return Floor(_least_squares(problem), LEAST_SQUARES, [])
-    measure = OutputMeasure.of(problem)
-    found = framed_gain(problem, measure)
-    at_zero = problem.data_factor * float(np.trace(linear_moments(problem)[2]))
-    unit = problem.data_factor * math.ldexp(1.0, 2 * measure.spectrum.output_exponent)
-    lower = at_zero - unit * found.upper * (1 + 8 * UNIT_ROUNDOFF) - 4 * UNIT_ROUNDOFF * at_zero
-    if not measure.spectrum.null_is_rounding:
-        lower = 0.0
-    exponent = measure.spectrum.output_exponent - measure.spectrum.input_exponent
-    start = _network(problem, np.ldexp(found.product, exponent))
-    return Floor(max(lower, 0.0), FRAMED, [start])
-
-
-def _network(problem: Problem, product: Array) -> list[Array]:
-    network = problem.network
-    deviations = np.sqrt(np.diagonal(linear_moments(problem)[0]))
-    weights = balanced_factors(
-        product, network.hidden, weight_decay=network.weight_decay, column_scale=deviations
-    )
-    return weights if network.bias is False else with_free_biases(problem, weights)
+    measure, network = OutputMeasure.of(problem), problem.network
+    solved = network.depth == 1 and is_isotropic(measure)
+    if solved or not any(network.noise) or is_trivial(problem, measure):
+        bracket = output_bracket(problem, measure)
+        return Floor(bracket.lower, bracket.source, [bracket.weights()])
+    found = noisy_gain(problem, measure)
+    bracket = noisy_bracket(problem, measure, None, found=found)
+    starts = [
+        start if network.bias is False else with_free_biases(problem, start)
+        for start in found.starts
+    ]
+    return Floor(bracket.lower, bracket.source, [bracket.weights(), *starts])
 
 
 def _least_squares(problem: Problem) -> float:

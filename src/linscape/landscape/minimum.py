@@ -92,7 +92,8 @@ class GlobalMinimum:
         """Return Var f(x) over the noise alone, in the original units of y squared.
 
         (τ − 1)(p·x)² where the inputs carry no noise; with biases free of decay x is taken from
-        its mean, because the hidden biases cancel what the noise would do to it.
+        its mean, because the hidden biases cancel what the noise would do to it. Several outputs
+        behind one noisy layer: σ² Σ_j u_ij² (w_j·x)² for the network of :meth:`weights`.
 
         References
         ----------
@@ -100,14 +101,32 @@ class GlobalMinimum:
         """
         network, moments = self.problem.network, self.problem.moments
         x = transformed_rows(moments, X)
+        scale = np.asarray(moments.transform.scale_y)
+        if moments.outputs > 1 and network.depth == 1 and any(network.noise):
+            several: Array = self._behind_one_layer(x) * scale**2
+            return several
         mean = x @ self.predictor.T
         own = network.input_noise * (x**2 @ (self.predictor**2).T)
         if network.bias == "free":
             mean = mean - np.asarray(moments.mean_x) @ self.predictor.T
         inflation = network.inflation
         excess = math.expm1(network.log_inflation)
-        scale = np.asarray(moments.transform.scale_y)
         variance: Array = (excess * mean**2 + inflation * own) * scale**2
+        return variance
+
+    def _behind_one_layer(self, x: Array) -> Array:
+        """Return the variance of every output of one hidden layer, unit by unit."""
+        network, inputs = self.problem.network, self.problem.moments.inputs
+        first, last = self.weights()
+        hidden = x @ first[:, :inputs].T
+        if network.bias == "free":
+            hidden = hidden + first[:, inputs]
+        noise = network.input_noise * x**2
+        own = noise @ (first[:, :inputs] ** 2).T
+        columns = last[:, : first.shape[0]] ** 2
+        variance: Array = noise @ (self.predictor**2).T + network.noise[0] * (
+            (hidden**2 + own) @ columns.T
+        )
         return variance
 
     def weights(self, rng: np.random.Generator | None = None) -> list[Array]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from linscape.landscape.factors import balanced_factors
 from linscape.landscape.interval import from_logarithm
+from linscape.landscape.outputs.equalised import equalised_factors
 from linscape.network import Network
 from linscape.problem import Problem
 from linscape.spectrum import linear_moments
@@ -21,14 +22,14 @@ def realised(
     """Return weights of the theorem's form for a problem's predictor, biases included.
 
     For one output every unit of a layer has the same size; for several the layers are those of
-    least penalty (without decay: of least norm).
+    least penalty (without decay: of least norm), the noise spread evenly over the units.
 
     Parameters
     ----------
     problem : Problem
         Without biases, or with biases free of decay.
     predictor : (d,) or (m, d) ndarray
-        p; several outputs only without hidden layers, or without noise in them.
+        p or M.
     rng : numpy.random.Generator, optional
         Draws the signs of the units, all plus by default; or the frames of the hidden layers.
     """
@@ -36,6 +37,8 @@ def realised(
     matrix = np.atleast_2d(predictor)
     if network.depth == 0:
         weights = [matrix]
+    elif len(matrix) > 1 and any(network.noise) and any(network.weight_decay):
+        weights = equalised_factors(matrix, problem)
     elif len(matrix) > 1:
         deviations = np.sqrt(np.diagonal(linear_moments(problem)[0]))
         weights = balanced_factors(

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from linscape.errors import InvalidNetwork, NoExactSolution
 from linscape.landscape.floor import Floor, proven_floor
 from linscape.landscape.minimise import global_minimum
+from linscape.landscape.theorems import has_decayed_outputs
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
@@ -132,6 +133,8 @@ def search_minimum(
 
 
 def _floor(problem: Problem) -> Floor:
+    if has_decayed_outputs(problem):
+        return proven_floor(problem)
     try:
         minimum = global_minimum(problem)
     except NoExactSolution:
@@ -166,7 +169,7 @@ def _descended(problem: Problem, start: list[Array]) -> tuple[float, list[Array]
         problem.flatten(start),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-15, "gtol": 1e-12},
+        options={"maxiter": 2000, "maxfun": 8000, "ftol": 1e-15, "gtol": 1e-12},
     )
     weights = problem.unflatten(done.x)
     return float(problem.loss(weights)), weights

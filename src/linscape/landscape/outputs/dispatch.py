@@ -6,12 +6,14 @@ from linscape.landscape.outputs.deep import deep_minimum, framed_gain
 from linscape.landscape.outputs.isotropic import isotropic_minimum
 from linscape.landscape.outputs.measure import OutputMeasure
 from linscape.landscape.outputs.modes import is_isotropic
+from linscape.landscape.outputs.noisy import noisy_bracket
 from linscape.landscape.outputs.one_layer import one_layer_minimum
 from linscape.landscape.outputs.transition import is_trivial
 from linscape.landscape.outputs.zero import zero_minimum
 from linscape.problem import Problem
 
 _MET = 1e-8  # of the gain: the width up to which an interval counts as exact
+_ROUNDING = 1e-12  # of the loss: what rounding may leave where the gain is small beside it
 
 NUCLEAR = "nuclear-norm regression (one hidden layer, no noise): its duality gap"
 ISOTROPIC = "separation over the singular values of E[xyᵀ] (inputs of one variance, no noise)"
@@ -35,7 +37,8 @@ def output_minimum(
     """
     minimum = output_bracket(problem, measure, before)
     gap = minimum.gain_upper - minimum.gain_lower
-    if gap > _MET * minimum.gain_upper and minimum.is_trivial is False:
+    allowed = max(_MET * minimum.gain_upper, _ROUNDING * minimum.upper)
+    if gap > allowed and minimum.is_trivial is False:
         raise NoExactSolution(
             f"the best network found gains {minimum.gain_lower / minimum.gain_upper:.9f} of what "
             "is proven to be the most: that is no exact solution; search_minimum gives both ends"
@@ -67,17 +70,12 @@ def output_bracket(
     trivial = is_trivial(problem, measure)
     if trivial:
         return zero_minimum(problem, measure, TRANSITION + suffix)
-    noisy = any(network.noise)
+    if any(network.noise):
+        return noisy_bracket(problem, measure, trivial, suffix)
     narrow = min(network.hidden) < min(problem.moments.inputs, problem.moments.outputs)
-    if not noisy and is_isotropic(measure) and (network.depth > 1 or narrow):
+    if is_isotropic(measure) and (network.depth > 1 or narrow):
         return isotropic_minimum(problem, measure, trivial, ISOTROPIC + suffix)
-    if not noisy and network.depth == 1 and not narrow:
+    if network.depth == 1 and not narrow:
         return one_layer_minimum(problem, measure, trivial, NUCLEAR + suffix, before)
-    if not noisy:
-        found = framed_gain(problem, measure)
-        return deep_minimum(problem, measure, found, trivial, FRAMED + suffix)
-    raise NoExactSolution(
-        f"no theorem covers {problem.moments.outputs} outputs with hidden widths "
-        f"{list(network.hidden)} and noise {list(network.noise)} where zero is not proven to be "
-        "the minimum; give noise=0, or bracket the minimum with search_minimum"
-    )
+    found = framed_gain(problem, measure)
+    return deep_minimum(problem, measure, found, trivial, FRAMED + suffix)

@@ -22,7 +22,9 @@ _POINTS = 257
 _SWEEPS = 500
 _LOOSE = 5  # sweeps while modes still come and go
 _SEARCHES = 3  # sweeps after which energies are searched for anew, not only polished
-_SETTLED = 1e-13
+_SETTLED = 1e-12
+_NEARLY = 0.05  # of its cost: what a mode may lack at a point of the grid and still pay near it
+_STALE = 20  # sweeps without a gain, where turns are only rounding
 _WIDE = 40.0  # y this far beyond every log 1/a_i: ridge parameters below rounding
 
 
@@ -76,7 +78,11 @@ class FrameProblem:
     def best_logs(self, directions: Array) -> Array:
         """Return the y of the largest gain of each direction, to rounding."""
         squares = (self.signal @ directions) ** 2
-        table = squares.T @ self.weights(self.grid) - self.costs(self.grid)
+        costs = self.costs(self.grid)
+        table = squares.T @ self.weights(self.grid) - costs
+        # at the low end the gain goes to zero from below; a peak between two points of the grid
+        # may pay though neither does, so one that nearly pays is preferred
+        table = np.where(table > -_NEARLY * costs, table + _NEARLY * costs, table)
         return self.polished(directions, self.grid[np.argmax(table, axis=1)])
 
     def polished(self, directions: Array, logs: Array) -> Array:
@@ -142,16 +148,19 @@ def _addition(problem: FrameProblem, frame: Frame) -> Frame | None:
     outputs, count = problem.signal.shape[1], frame.directions.shape[1]
     rest = np.linalg.qr(np.column_stack([frame.directions, np.eye(outputs)]))[0][:, count:]
     seen = problem.signal @ rest
-    best, found = 0.0, None
-    costs = problem.costs(problem.grid)
-    for column, cost, log in zip(problem.weights(problem.grid).T, costs, problem.grid, strict=True):
-        if cost >= float(np.sum(column * (seen**2).sum(axis=1))):
-            continue  # all directions together do not pay for one
-        values, vectors = np.linalg.eigh((seen.T * column) @ seen)
-        if values[-1] - cost > best:
-            best = float(values[-1] - cost)
-            found = Frame(rest @ vectors[:, -1:], np.array([log]))
-    return found
+    weights, costs = problem.weights(problem.grid), problem.costs(problem.grid)
+    most = weights.T @ (seen**2).sum(axis=1)
+    best, vector, log = -np.inf, np.eye(seen.shape[1])[0], problem.grid[0]
+    for k in np.flatnonzero(2 * most > costs):  # elsewhere no direction comes near to paying
+        values, vectors = np.linalg.eigh((seen.T * weights[:, k]) @ seen)
+        if values[-1] - costs[k] > best:
+            best, vector, log = values[-1] - costs[k], vectors[:, -1], problem.grid[k]
+    logs = np.array([log])
+    for _ in range(_LOOSE):
+        logs = problem.polished((rest @ vector)[:, None], logs)
+        vector = np.linalg.eigh((seen.T * problem.weights(logs)[:, 0]) @ seen)[1][:, -1]
+    new = Frame((rest @ vector)[:, None], logs)
+    return new if problem.gains(new)[0] > 0 else None
 
 
 def _ascended(problem: FrameProblem, frame: Frame, sweeps: int) -> Frame:
@@ -166,26 +175,30 @@ def _ascended(problem: FrameProblem, frame: Frame, sweeps: int) -> Frame:
     basis = np.linalg.qr(np.column_stack([frame.directions, np.eye(outputs)]))[0]
     basis[:, :count] = frame.directions
     logs = problem.best_logs(frame.directions)
+    best, stale = -np.inf, 0
     for sweep in range(sweeps):
         weights = np.zeros((len(problem.values), outputs))
         weights[:, :count] = problem.weights(logs)
         seen = problem.signal @ basis
-        turned = max(_turn(basis, seen, weights, *pairs) for pairs in _rounds(outputs, count))
+        rounds = _rounds(outputs, count)
+        turned = max((_turn(basis, seen, weights, *pairs) for pairs in rounds), default=0.0)
         basis = _orthonormal(basis)
-        before, directions = logs, basis[:, :count]
-        logs = (
-            problem.best_logs(directions)
-            if sweep < _SEARCHES
-            else problem.polished(directions, logs)
-        )
-        moved = float(np.max(np.abs(logs - before)))
-        if (
-            sweep > _SEARCHES
-            and turned <= _SETTLED
-            and moved <= _SETTLED * (1 + np.abs(logs).max())
-        ):
+        frame = _with_energies(problem, basis[:, :count], logs, search=sweep < _SEARCHES)
+        moved = float(np.max(np.abs(frame.logs - logs) / (1 + np.abs(logs))))
+        logs = frame.logs
+        gain = float(problem.gains(frame).sum())
+        stale = 0 if gain > best * (1 + 4e-16) else stale + 1
+        best = max(best, gain)
+        if sweep > _SEARCHES and (max(turned, moved) <= _SETTLED or stale > _STALE):
             break
-    return Frame(basis[:, :count], logs)
+    return frame
+
+
+def _with_energies(problem: FrameProblem, directions: Array, logs: Array, *, search: bool) -> Frame:
+    """Return the frame with its energies searched for anew, or only moved to their optimum."""
+    if search:
+        return Frame(directions, problem.best_logs(directions))
+    return Frame(directions, problem.polished(directions, logs))
 
 
 def _orthonormal(basis: Array) -> Array:

@@ -24,6 +24,7 @@ from linscape.landscape.outputs.measure import OutputMeasure
 Array = NDArray[np.float64]
 
 _ROUNDS = 30
+_CHUNK = 256
 _LACK = 1e-11  # of the gain: what may be missing without growing the matrix further
 _BEND = 1 / (6 * math.sqrt(3))  # the largest |second derivative| of y ↦ 1/(1 + e^{−y})
 
@@ -36,21 +37,35 @@ class _Family:
         self.shrink = math.exp(-energy.log_inflation)
         self.limit = float(measure.largest_ridge_gain(np.zeros(1))[0]) * self.shrink
 
-    def lacking(self, y: float) -> Array:
-        """Return Q(K) − D·K·I − Z."""
-        weights = 1 / (self.measure.spectrum.values + math.exp(-y))
-        scaled = self.measure.coefficients * np.sqrt(weights * self.shrink)[:, None]
-        lacking: Array = scaled.T @ scaled - self.majorant
-        lacking[np.diag_indices(len(lacking))] -= self.cost(y)
+    def lacking(self, y: Array) -> Array:
+        """Return Q(K) − D·K·I − Z at each y: (k, m, m)."""
+        weights = self.shrink / (self.measure.spectrum.values + np.exp(-y)[:, None])
+        signal = self.measure.coefficients
+        lacking: Array = (signal.T * weights[:, None, :]) @ signal - self.majorant
+        diagonal = np.arange(len(self.majorant))
+        lacking[:, diagonal, diagonal] -= self.cost(y)[:, None]
         return lacking
 
-    def cost(self, y: float) -> float:
+    def cost(self, y: Array) -> Array:
         """Return D·K."""
-        return self.energy.depth * math.exp(float(self.energy.log_energy(y)))
+        return np.asarray(self.energy.depth * np.exp(self.energy.log_energy(y)))
 
     def lack(self, y: Array) -> Array:
         """Return the largest eigenvalue of what Z lacks at each y."""
-        return np.array([np.linalg.eigvalsh(self.lacking(float(at)))[-1] for at in y])
+        pieces = np.array_split(y, -(-len(y) // _CHUNK))
+        return np.concatenate([np.linalg.eigvalsh(self.lacking(piece))[:, -1] for piece in pieces])
+
+    def bend(self, left: Array, right: Array) -> Array:
+        """Return a b for each box such that the lack has no second derivative below −b there.
+
+        Of y ↦ uᵀQu it is at least −limit·max_i s″(y + log a_i), s(z) = 1/(1 + e^{−z}), where
+        |s″(z)| ≤ min(1/(6√3), e^{−|z|}); of −D·K it is −K/D.
+        """
+        values = self.measure.spectrum.values
+        beyond = np.maximum(left + math.log(values[0]), -right - math.log(values[-1]))
+        steepest = np.minimum(_BEND, np.exp(-np.maximum(beyond, 0.0)))
+        bend: Array = self.limit * steepest + self.cost(right) / self.energy.depth**2
+        return bend
 
     def span(self) -> tuple[float, float]:
         """Return a range of y outside which no member has a positive eigenvalue."""
@@ -94,7 +109,8 @@ def bounded_gain(
         if missing <= 2 * _LACK * scale:
             break
         _grow(family, where)
-    rounding = 64 * UNIT_ROUNDOFF * len(values) * (family.limit + family.cost(high))
+    size = family.limit + float(family.cost(np.array(high)))
+    rounding = (64 * len(values) * UNIT_ROUNDOFF + 2 * energy.log_error) * size
     return best + rank * _error(measure, energy, high) + rounding
 
 
@@ -121,7 +137,7 @@ def _positive(matrix: Array) -> Array:
 
 def _grow(family: _Family, y: float) -> None:
     """Add to Z the positive part of what it lacks at y."""
-    family.majorant = family.majorant + _positive(family.lacking(y))
+    family.majorant = family.majorant + _positive(family.lacking(np.array([y]))[0])
 
 
 def _enclosed_lack(
@@ -129,22 +145,20 @@ def _enclosed_lack(
 ) -> tuple[float, float]:
     """Return an upper bound on what Z lacks anywhere, at least 0, and where it lacks most.
 
-    The second derivative of uᵀQu is at least −limit/(6√3), that of −D·K is −K/D: the lack plus that
-    parabola is convex, so it lies below its chord.
+    The lack plus the parabola of :meth:`_Family.bend` is convex, so it lies below its chord.
     """
     known: dict[float, float] = {}
 
     def lack(y: Array) -> Array:
         new = np.array([at for at in np.unique(y) if at not in known])
-        known.update(zip(new.tolist(), family.lack(new).tolist(), strict=True))
+        if len(new):
+            known.update(zip(new.tolist(), family.lack(new).tolist(), strict=True))
         return np.array([known[at] for at in y.tolist()])
 
     def bounds(left: Array, right: Array) -> tuple[Array, Array, Array]:
-        at_left, at_right = lack(left), lack(right)
-        top = np.array([family.cost(float(at)) for at in right])
-        bend = _BEND * family.limit + top / family.energy.depth**2
-        value = np.maximum(at_left, at_right)
-        return value, value + bend * (right - left) ** 2 / 8, np.zeros_like(value)
+        value = np.maximum(lack(left), lack(right))
+        bulge = family.bend(left, right) * (right - left) ** 2 / 8
+        return value, value + bulge, np.zeros_like(value)
 
     edges = np.linspace(low, high, 65)
     pieces = Boxes(edges[:-1], edges[1:])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from linscape.errors import InvalidNetwork
+from linscape.errors import InvalidNetwork, NoExactSolution
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.outputs.dispatch import output_bracket
 from linscape.landscape.outputs.measure import OutputMeasure
@@ -28,7 +28,7 @@ class ModePath:
         Singular values of the predictor M at the global minimum, descending.
     loss, lower, upper : (k,) ndarray
         The least loss found and the proven interval of the minimum. Near the decays at which a mode
-        appears the interval can be wider than rounding.
+        appears, and with noise at rank two and more, it can be wider than rounding.
     source : str
         The theorem it rests on.
     """
@@ -55,14 +55,14 @@ def mode_path(problem: Problem, *, weight_decay: ArrayLike) -> ModePath:
     Parameters
     ----------
     problem : Problem
-        With hidden layers and without noise; any number of outputs.
+        With hidden layers; any number of outputs, no biases or biases free of decay.
     weight_decay : (k,) array_like
         Positive decays, the same for every layer.
 
     Raises
     ------
     NoExactSolution
-        With noise in the hidden layers, unless zero is the minimum.
+        Without a hidden layer, or for biases that decay.
     InvalidNetwork
         If a decay is not positive.
 
@@ -77,7 +77,15 @@ def mode_path(problem: Problem, *, weight_decay: ArrayLike) -> ModePath:
     array([[2.5, 0.5],
            [1. , 0. ]])
     """
-    decays = np.atleast_1d(np.asarray(weight_decay, dtype=np.float64))
+    if problem.network.depth == 0 or problem.network.bias == "decayed":
+        raise NoExactSolution(
+            "a path of modes needs a hidden layer, and biases free of decay or none, got "
+            f"hidden={list(problem.network.hidden)} and bias={problem.network.bias!r}"
+        )
+    try:
+        decays = np.atleast_1d(np.asarray(weight_decay, dtype=np.float64))
+    except (TypeError, ValueError):
+        decays = np.empty(0)
     if decays.ndim != 1 or not decays.size or not np.all((decays > 0) & np.isfinite(decays)):
         raise InvalidNetwork(
             f"weight_decay must be one or several positive numbers, got {weight_decay!r}"
