@@ -99,3 +99,20 @@ def test_help_shows_an_example(linscape):
     assert "linscape critical-points examples/data/diabetes.csv" in text
     for option in ("--target", "--hidden", "--limit", "--json", "--plot"):
         assert option in text
+
+
+def test_under_weight_decay_the_table_is_of_subnetworks(linscape):
+    data = (DIABETES, "--target", "progression", "--hidden", "2", "--dropout", "0.2")
+    page = linscape("critical-points", *data, "--weight-decay", "0.1")
+    assert page.status == 0
+    rows = [line.split() for line in page.out.splitlines() if line[:1].isdigit()]
+    assert [row[:5] for row in rows] == [
+        ["0", "saddle", "2", "0", "1"],
+        ["1", "saddle", "1", "0", "4"],
+        ["2", "minimum", "0", "0", "4"],
+    ]
+    facts = json.loads(linscape("critical-points", *data, "--weight-decay", "0.1", "--json").out)
+    assert [found["multiplicity"] for found in facts["critical_points"]] == [1, 4, 4]
+    refused = linscape("critical-points", *data, "--weight-decay", "0.1", "--plot", "x.png")
+    assert refused.status == 2
+    assert "--plot" in refused.err

@@ -1,4 +1,4 @@
-"""`linscape critical-points`: the critical points of a network without decay or noise, by class."""
+"""`linscape critical-points`: every critical point of a network, by class."""
 
 import itertools
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,6 +29,9 @@ def critical_points(
     paths: arguments.Files,
     target: arguments.Target,
     hidden: arguments.Hidden,
+    dropout: arguments.Dropout = None,
+    noise: arguments.Noise = None,
+    weight_decay: arguments.WeightDecay = "0",
     limit: Annotated[
         int, typer.Option(metavar="N", min=1, help="List the N lowest classes only.")
     ] = 32,
@@ -42,18 +45,19 @@ def critical_points(
         typer.Option(metavar="FILE", help="Draw the ladder of values: .png, .svg or .pdf."),
     ] = None,
 ) -> None:
-    """List the critical points of a network without decay or noise, by the modes they learn."""
+    """List every critical point: by modes without decay, by live units with it."""
     from linscape import plots
     from linscape.cli.document import as_text
     from linscape.cli.options import network_of
     from linscape.cli.outputs import Outputs
     from linscape.cli.source import read
+    from linscape.cli.subnetworks import no_ladder, subnetworks
     from linscape.landscape.unregularised.classes import mode_classes
     from linscape.landscape.unregularised.values import critical_values
     from linscape.problem import Problem
 
     network = network_of(
-        hidden, dropout_rates=None, noise=None, input_dropout=None, weight_decay="0"
+        hidden, dropout_rates=dropout, noise=noise, input_dropout=None, weight_decay=weight_decay
     )
     outputs = Outputs.of(plot)
     source, moments = read(
@@ -61,6 +65,11 @@ def critical_points(
     )
     outputs.spare(source.files)
     problem = Problem(moments, network)
+    if any(network.weight_decay):
+        if outputs.plot:
+            raise no_ladder()
+        subnetworks(problem, source, limit=limit, as_json=as_json)
+        return
     values = critical_values(problem)
     classes = list(itertools.islice(mode_classes(problem), limit))
     if outputs.plot:
