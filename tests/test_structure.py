@@ -27,6 +27,7 @@ ORDER = (
     "enclosure",
     "grading",
     "spectrum",
+    "lanczos",
     "landscape",
     "initialisation",
     "dynamics",
@@ -35,6 +36,7 @@ ORDER = (
     "plots",
     "report",
     "sklearn",
+    "torch",
     "cli",
     "__main__",
 )

@@ -26,6 +26,12 @@ def global_minimum(problem: Problem) -> GlobalMinimum:
 
     with λ the eigenvalues, descending, of E[yxᵀ]E[xxᵀ]⁺E[xyᵀ]; d_0 = d and d_{D+1} = m count too.
 
+    Several outputs under weight decay: zero where the decay is above the learning transition, which
+    is exact; regression with a nuclear norm (one hidden layer); mode by mode (inputs of one
+    variance); at any depth, for any data without noise, the best orthonormal output directions,
+    where a matrix above all one-output gains certifies them; with noise where the proven interval
+    closes. `source` names which; docs/outputs.md proves them.
+
     Biases that decay with their layers are covered too: Theorem 5, corrected, for one hidden layer;
     Theorem 6 for means of zero; beyond, a search whose interval is proven (see `source`).
 
@@ -45,8 +51,9 @@ def global_minimum(problem: Problem) -> GlobalMinimum:
     Raises
     ------
     NoExactSolution
-        If no theorem covers the problem: several outputs with hidden layers and decay or noise, or
-        some decays zero and others not.
+        If no theorem covers the problem: some decays zero and others not; several outputs with
+        noise and no decay, with biases that decay, or with a proven interval wider than 1e-8 of the
+        gain: :func:`linscape.search_minimum` gives that.
     OutOfRange
         If the answer is too large or too small for a 64-bit float.
 

@@ -57,8 +57,9 @@ class DeepLinearRegressor(FittedNetwork):
 
     Notes
     -----
-    `fit` raises NoExactSolution where no theorem covers the problem: several outputs with hidden
-    layers, or some decays zero and others not.
+    `fit` raises NoExactSolution where no theorem covers the problem, as
+    :func:`linscape.global_minimum` says: some decays zero and others not, or several outputs whose
+    minimum is not certified (mostly with noise).
 
     References
     ----------
