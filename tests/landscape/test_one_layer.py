@@ -190,3 +190,27 @@ def test_collinear_and_constant_columns():
     doubled = ls.global_minimum(problem_of(wide, Y, 2, 0.05))
     single = ls.global_minimum(problem_of(rotated, Y, 2, 0.05))
     assert doubled.loss == pytest.approx(single.loss, rel=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("condition", [1.0, 1e2, 1e4])
+def test_a_conic_solver_finds_the_same(condition):
+    import cvxpy as cp
+
+    rng = np.random.default_rng(12)
+    X = np.sqrt(60) * np.linalg.qr(rng.standard_normal((60, 8)))[0]
+    X = X * np.sqrt(np.geomspace(1, 1 / condition, 8))
+    Y = X @ rng.standard_normal((8, 6)) + 0.3 * rng.standard_normal((60, 6))
+    A, C = X.T @ X / 60, X.T @ Y / 60
+    decay = 0.2 * np.linalg.norm(C, 2)
+    minimum = ls.global_minimum(problem_of(X, Y, 8, decay))
+    M = cp.Variable((6, 8))
+    values, axes = np.linalg.eigh(A)
+    root = (axes * np.sqrt(values)) @ axes.T
+    data = cp.sum_squares(M @ root - np.linalg.solve(root, C).T)
+    cp.Problem(cp.Minimize(data + 2 * decay * cp.normNuc(M))).solve(solver=cp.CLARABEL)
+    found = np.asarray(M.value)
+    norm = np.linalg.svd(found, compute_uv=False).sum()
+    loss = np.sum((X @ found.T - Y) ** 2) / 60 + 2 * decay * norm
+    assert loss >= minimum.lower * (1 - 1e-12)
+    assert loss == pytest.approx(minimum.loss, rel=1e-7)  # its own tolerance is 1e-8
