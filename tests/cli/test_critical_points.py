@@ -107,12 +107,12 @@ def test_under_weight_decay_the_table_is_of_subnetworks(linscape):
     assert page.status == 0
     rows = [line.split() for line in page.out.splitlines() if line[:1].isdigit()]
     assert [row[:5] for row in rows] == [
-        ["0", "saddle", "2", "0", "1"],
-        ["1", "saddle", "1", "0", "4"],
         ["2", "minimum", "0", "0", "4"],
+        ["1", "saddle", "1", "0", "4"],
+        ["0", "saddle", "2", "0", "1"],
     ]
     facts = json.loads(linscape("critical-points", *data, "--weight-decay", "0.1", "--json").out)
-    assert [found["multiplicity"] for found in facts["critical_points"]] == [1, 4, 4]
+    assert [found["multiplicity"] for found in facts["critical_points"]] == [4, 4, 1]
     refused = linscape("critical-points", *data, "--weight-decay", "0.1", "--plot", "x.png")
     assert refused.status == 2
     assert "--plot" in refused.err

@@ -239,3 +239,18 @@ def test_bad_starts_are_refused(starts):
     moments = ls.Moments([[1.0]], [1.0], 1.0)
     with pytest.raises(ls.errors.InvalidNetwork, match="starts"):
         ls.search_minimum(ls.Problem(moments, ls.Network((2,))), starts=starts)
+
+
+@pytest.mark.parametrize("hidden", [(4,), (1,)])
+def test_noise_without_decay_is_continuous_in_the_decay(hidden):
+    rng = np.random.default_rng(8)
+    X, Y = data(rng, 40, 3, 2, 2.0)
+    total = np.sum(Y**2) / 40
+    none = ls.search_minimum(problem_of(X, Y, hidden, 0.0, noise=0.3), starts=1)
+    slight = ls.search_minimum(problem_of(X, Y, hidden, 1e-7, noise=0.3), starts=0)
+    assert none.lower <= none.upper
+    assert none.lower <= slight.upper
+    # the penalty at 1e-7 is below 1e-5 of the loss
+    assert none.lower == pytest.approx(slight.lower, abs=1e-2 * total)
+    if hidden == (1,):
+        assert none.upper - none.lower < 1e-8 * total  # descent stops in a flat bottom

@@ -12,6 +12,8 @@ import typer
 
 from linscape import __version__
 from linscape.cli.critical_points import critical_points
+from linscape.cli.descend import descend
+from linscape.cli.diagnose import diagnose
 from linscape.cli.phase import phase
 from linscape.cli.solve import EXAMPLE, solve
 from linscape.cli.verify import verify
@@ -26,6 +28,8 @@ app = typer.Typer(
 app.command()(solve)
 app.command()(phase)
 app.command("critical-points")(critical_points)
+app.command()(descend)
+app.command()(diagnose)
 app.command()(verify)
 
 # the class of every mistake in the options, wherever this version of typer keeps it

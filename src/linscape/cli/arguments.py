@@ -12,7 +12,11 @@ Files = Annotated[
     ),
 ]
 Target = Annotated[
-    list[str], typer.Option(metavar="NAME", help="The column to predict; all others are inputs.")
+    list[str],
+    typer.Option(
+        metavar="NAME",
+        help="The column to predict, all others are inputs; may be repeated for several.",
+    ),
 ]
 Hidden = Annotated[
     str,

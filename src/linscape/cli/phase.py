@@ -14,7 +14,7 @@ EXAMPLE = (
     "  linscape phase examples/data/diabetes.csv --target progression \\\n"
     "      --hidden 64,64 --dropout 0.2 --weight-decay 0.1 --plot phases.png"
 )
-_NOT_ASKED = "asked of one target, hidden layers, and decay on each, only"
+_NOT_ASKED = "not asked: this needs one target, a hidden layer, and decay on every layer"
 _DEPTHS = 12
 _POINTS = 160
 
@@ -143,7 +143,7 @@ def _dropout(facts: dict[str, Any]) -> str:
 
 def _depth(facts: dict[str, Any]) -> str:
     if "not_asked" in facts:
-        return "asked of one target and hidden layers of one width, one noise and one decay only"
+        return "not asked: this needs one target, and hidden layers of one width, noise and decay"
     runs: list[list[int]] = []
     for depth in facts["learning"]:
         if runs and depth == runs[-1][1] + 1:

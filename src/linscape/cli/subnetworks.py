@@ -19,7 +19,7 @@ def subnetworks(problem: Problem, source: "Source", *, limit: int, as_json: bool
     from linscape import __version__
     from linscape.cli.document import as_text
 
-    classes = decayed_critical_points(problem)
+    classes = sorted(decayed_critical_points(problem), key=lambda found: found.loss)
     if as_json:
         facts: dict[str, Any] = {
             "schema": "linscape.critical-points",
@@ -42,9 +42,7 @@ def no_ladder() -> NoExactSolution:
     )
 
 
-def _print(
-    problem: Problem, source: "Source", classes: tuple[SubnetworkClass, ...], count: int
-) -> None:
+def _print(problem: Problem, source: "Source", classes: list[SubnetworkClass], count: int) -> None:
     from linscape.cli.page import data_lines, print_rows
 
     chain = " → ".join(map(str, (source.inputs, *problem.network.hidden, 1)))

@@ -34,7 +34,8 @@ def verify(
 
 def _rows(facts: dict[str, Any]) -> list[tuple[str, list[str]]]:
     verdict = {True: "proven", False: "refuted", None: "undecided"}[facts["holds"]]
-    rows = [("Verdict", [verdict if facts["holds"] else f"{verdict}: {facts['reason']}"])]
+    reason = str(facts["reason"]).removeprefix(f"{verdict}: ")
+    rows = [("Verdict", [verdict if facts["holds"] else f"{verdict}: {reason}"])]
     if facts["assumption"]:
         rows.append(("Assuming", [str(facts["assumption"])]))
     if facts["lower_digits"] and facts["upper_digits"]:

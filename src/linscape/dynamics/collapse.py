@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linscape.errors import InvalidNetwork
+from linscape.errors import InvalidNetwork, InvalidOption
 from linscape.initialisation import Scheme, random_weights
 from linscape.landscape.phases import phase
 from linscape.landscape.trap import TrapRadius, trap_radius
@@ -147,7 +147,7 @@ def critical_gain(
         If a layer has no decay: zero then attracts nothing.
     NoExactSolution
         For networks with biases.
-    ValueError
+    InvalidOption
         If `starts` or `max_steps` is below one, or `tolerance` or `confidence` outside (0, 1).
 
     Examples
@@ -172,7 +172,7 @@ def critical_gain(
     trap = trap_radius(problem)
     base = random_weights(problem, scheme=scheme, rng=rng, batch=starts)
     proven = trap.margin(base)
-    known = _known_end(problem, trap)
+    known = known_end(problem, trap)
     if known is None:
         gains, first = _bisect(problem, trap, base, proven, tolerance, max_steps)
         method = (
@@ -210,7 +210,7 @@ def end_states(
     weights = list(weights)
     gradient = problem.gradient(weights)
     with np.errstate(divide="ignore", invalid="ignore"):
-        step = np.nan_to_num(_FIRST_STEP * _norm(weights) / _norm(gradient), posinf=1.0)
+        step = np.nan_to_num(_FIRST_STEP * joint_norm(weights) / joint_norm(gradient), posinf=1.0)
     for _ in range(max_steps):
         ended = _ended(problem, trap, weights, gradient)
         if ended.any():
@@ -220,11 +220,11 @@ def end_states(
             weights, gradient = [W[keep] for W in weights], [G[keep] for G in gradient]
         if not len(members):
             break
-        weights, gradient, step = _step(problem, weights, gradient, step)
+        weights, gradient, step = adaptive_step(problem, weights, gradient, step)
     return labels
 
 
-def _known_end(problem: Problem, trap: TrapRadius) -> tuple[int, str] | None:
+def known_end(problem: Problem, trap: TrapRadius) -> tuple[int, str] | None:
     """Return how (almost) every start ends and why, where that is known without a run."""
     if trap.zero_attracts is None:
         return UNDECIDED, "not run: too near the learning transition for 64-bit floats"
@@ -237,14 +237,14 @@ def _known_end(problem: Problem, trap: TrapRadius) -> tuple[int, str] | None:
     return None
 
 
-def _step(
+def adaptive_step(
     problem: Problem, weights: list[Array], gradient: list[Array], step: Array
 ) -> tuple[list[Array], list[Array], Array]:
     """Take the step where the gradient changes little over it, and adapt its length."""
     trial = [W - step[:, None, None] * G for W, G in zip(weights, gradient, strict=True)]
     after = problem.gradient(trial)
-    change = _norm([H - G for H, G in zip(after, gradient, strict=True)])
-    good = change <= _TURN * _norm(gradient)
+    change = joint_norm([H - G for H, G in zip(after, gradient, strict=True)])
+    good = change <= _TURN * joint_norm(gradient)
     weights = [np.where(good[:, None, None], *pair) for pair in zip(trial, weights, strict=True)]
     gradient = [np.where(good[:, None, None], *pair) for pair in zip(after, gradient, strict=True)]
     return weights, gradient, step * np.where(good, 1.25, 0.5)
@@ -255,7 +255,7 @@ def _ended(
 ) -> Labels:
     decays = problem.network.weight_decay
     decay_part = [2 * decay * W for decay, W in zip(decays, weights, strict=True)]
-    still = _norm(gradient) <= _STATIONARY * _norm(decay_part)
+    still = joint_norm(gradient) <= _STATIONARY * joint_norm(decay_part)
     learns = still | _is_below_zero(problem, weights, gradient)
     labels: Labels = np.where(learns, LEARNING, UNDECIDED).astype(np.int8)
     labels[trap.margin(weights) > 1] = COLLAPSED
@@ -332,7 +332,7 @@ def _wilson(count: int, total: int, confidence: float) -> tuple[float, float]:
     return lower, upper
 
 
-def _norm(matrices: Sequence[Array]) -> Array:
+def joint_norm(matrices: Sequence[Array]) -> Array:
     """Return the norm of all matrices together, over their batch axis."""
     norms = np.stack([np.linalg.norm(matrix, axis=(-2, -1)) for matrix in matrices], axis=-1)
     total: Array = np.linalg.norm(norms, axis=-1)
@@ -341,12 +341,12 @@ def _norm(matrices: Sequence[Array]) -> Array:
 
 def _check(starts: int, tolerance: float, max_steps: int, confidence: float) -> None:
     if starts < 1 or max_steps < 1:
-        raise ValueError(
+        raise InvalidOption(
             f"starts and max_steps must be at least 1, got starts={starts!r}, "
             f"max_steps={max_steps!r}"
         )
     if not (0 < tolerance < 1 and 0 < confidence < 1):
-        raise ValueError(
+        raise InvalidOption(
             f"tolerance and confidence must lie between 0 and 1, got tolerance={tolerance!r}, "
             f"confidence={confidence!r}"
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from linscape.dynamics.recording import Measure
-from linscape.errors import InvalidWeights
+from linscape.errors import InvalidOption, InvalidWeights
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
@@ -78,7 +78,7 @@ def record_steps(steps: int, every: Every) -> Steps:
         chosen = np.arange(0, steps + 1, int(chosen))
     whole = chosen.ndim == 1 and (chosen.dtype.kind in "iu" or not chosen.size)
     if not whole or np.any(chosen < 0) or np.any(chosen > steps):
-        raise ValueError(
+        raise InvalidOption(
             f"every must be a number of steps of at least 1, or a list of steps from 0 to {steps}, "
             f"got {every!r}"
         )
@@ -92,7 +92,7 @@ def whole_number(value: Any, name: str, least: int) -> int:
     except TypeError:
         number = least - 1
     if number < least or isinstance(value, bool):
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        raise InvalidOption(f"{name} must be a whole number of at least {least}, got {value!r}")
     return number
 
 
@@ -101,7 +101,7 @@ def step_sizes(step_size: ArrayLike, batch: tuple[int, ...]) -> Array:
     sizes = np.asarray(step_size)
     number = sizes.dtype.kind in "fiu" and sizes.shape in ((), batch)
     if not number or not np.all(np.isfinite(sizes) & (sizes > 0)):
-        raise ValueError(
+        raise InvalidOption(
             f"step_size must be a positive number, or one for each net in an array of shape "
             f"{batch}, got {step_size!r}"
         )
@@ -111,18 +111,18 @@ def step_sizes(step_size: ArrayLike, batch: tuple[int, ...]) -> Array:
 def check_momentum(momentum: float, nesterov: bool) -> None:
     """Check what PyTorch checks, and that momentum is below 1."""
     if not (isinstance(momentum, (int, float)) and 0 <= momentum < 1):
-        raise ValueError(f"momentum must be at least 0 and below 1, got {momentum!r}")
+        raise InvalidOption(f"momentum must be at least 0 and below 1, got {momentum!r}")
     if nesterov and momentum == 0:
-        raise ValueError("nesterov=True needs a momentum above 0; give momentum=0.9, say")
+        raise InvalidOption("nesterov=True needs a momentum above 0; give momentum=0.9, say")
 
 
 def check_loss_limit(loss_limit: float) -> None:
     """Check the factor of the loss beyond which a net counts as diverged."""
     if not (isinstance(loss_limit, (int, float)) and loss_limit > 1):
-        raise ValueError(f"loss_limit must be above 1, math.inf for none, got {loss_limit!r}")
+        raise InvalidOption(f"loss_limit must be above 1, math.inf for none, got {loss_limit!r}")
 
 
 def check_tolerance(tolerance: float) -> None:
     """Check the share of the first gradient at which a net has converged."""
     if not (isinstance(tolerance, (int, float)) and 0 <= tolerance < math.inf):
-        raise ValueError(f"tolerance must be a number of at least 0, got {tolerance!r}")
+        raise InvalidOption(f"tolerance must be a number of at least 0, got {tolerance!r}")

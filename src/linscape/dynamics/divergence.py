@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from linscape.dynamics.descent import descend
 from linscape.dynamics.sharpness import sharpness
+from linscape.errors import InvalidOption
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
@@ -97,7 +98,7 @@ def divergence_step_size(
     ------
     InvalidWeights
         If the weights do not fit the network.
-    ValueError
+    InvalidOption
         If an option lies outside its range.
 
     Examples
@@ -190,11 +191,11 @@ def _bisect(diverges: Any, lower: Array, upper: Array, tolerance: float) -> None
 
 def _check(start: float | None, factor: float, tolerance: float) -> None:
     if start is not None and not 0 < start < math.inf:
-        raise ValueError(f"start must be a positive finite number, got {start!r}")
+        raise InvalidOption(f"start must be a positive finite number, got {start!r}")
     if not 1 < factor < math.inf:
-        raise ValueError(f"factor must be a finite number above 1, got {factor!r}")
+        raise InvalidOption(f"factor must be a finite number above 1, got {factor!r}")
     if not 0 < tolerance < 1:
-        raise ValueError(f"tolerance must lie between 0 and 1, got {tolerance!r}")
+        raise InvalidOption(f"tolerance must lie between 0 and 1, got {tolerance!r}")
 
 
 def _json(value: Any) -> Any:

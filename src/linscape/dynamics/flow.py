@@ -10,7 +10,7 @@ from linscape.dynamics.laws import BalanceLaws
 from linscape.dynamics.recording import measures
 from linscape.dynamics.times import checked_times
 from linscape.dynamics.trajectory import Trajectory
-from linscape.errors import InvalidWeights, OutOfRange
+from linscape.errors import InvalidOption, InvalidWeights, OutOfRange
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
@@ -69,7 +69,7 @@ def flow(
     ------
     InvalidWeights
         If the weights do not fit the network.
-    ValueError
+    InvalidOption
         If the times are not finite, not negative and ascending, a name is not known, or `rtol` or
         `max_steps` is out of its range.
 
@@ -163,6 +163,6 @@ def _increase(problem: Problem, start: Array, states: Array) -> Array:
 
 def _check(rtol: float, max_steps: int) -> None:
     if not 1e-13 <= rtol <= 1e-2:
-        raise ValueError(f"rtol must lie between 1e-13 and 1e-2, got {rtol!r}")
+        raise InvalidOption(f"rtol must lie between 1e-13 and 1e-2, got {rtol!r}")
     if max_steps < 1:
-        raise ValueError(f"max_steps must be at least 1, got {max_steps!r}")
+        raise InvalidOption(f"max_steps must be at least 1, got {max_steps!r}")

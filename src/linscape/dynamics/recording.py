@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linscape.dynamics.balance import balancedness
-from linscape.errors import OutOfRange
+from linscape.errors import InvalidOption, OutOfRange
 from linscape.landscape.unregularised.modes import data_modes
 from linscape.landscape.unregularised.values import critical_values
 from linscape.network import Network
@@ -42,7 +42,7 @@ def measures(problem: Problem, names: Sequence[str]) -> dict[str, Measure]:
 
     Raises
     ------
-    ValueError
+    InvalidOption
         If a name is not known, or given twice.
     OutOfRange
         If "critical_value_distance" is asked and there are more than 2^20 critical values.
@@ -57,7 +57,7 @@ def measures(problem: Problem, names: Sequence[str]) -> dict[str, Measure]:
     {'product_error': 0.75, 'critical_value_distance': 0.4375}
     """
     if isinstance(names, str) or len(set(names)) < len(names) or set(names) - set(RECORDED):
-        raise ValueError(
+        raise InvalidOption(
             f"record must be a sequence of different names among {', '.join(RECORDED)}; "
             f"got {names!r}"
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from linscape.dynamics.balance import balancedness
-from linscape.errors import NoExactSolution, OutOfRange
+from linscape.errors import InvalidOption, NoExactSolution, OutOfRange
 from linscape.landscape.interval import json_value
 from linscape.problem import Problem
 
@@ -184,7 +184,7 @@ def safe_step_size(
         If the weights do not fit the network.
     OutOfRange
         If a bound is too large for a 64-bit float.
-    ValueError
+    InvalidOption
         If `delta` is not a positive finite number.
 
     References
@@ -205,7 +205,7 @@ def safe_step_size(
     True
     """
     if delta is not None and not 0 < delta < math.inf:
-        raise ValueError(f"delta must be a positive finite number, got {delta!r}")
+        raise InvalidOption(f"delta must be a positive finite number, got {delta!r}")
     theorem = _theorem(problem)
     loss = np.asarray(problem.loss(weights))
     start = np.asarray(balancedness(weights))

@@ -19,7 +19,7 @@ from linscape.dynamics.course import (
 )
 from linscape.dynamics.recording import measures
 from linscape.dynamics.trajectory import STATUSES, Trajectory
-from linscape.errors import InvalidData
+from linscape.errors import InvalidData, InvalidOption
 from linscape.moments import Moments
 from linscape.network import Network
 from linscape.problem import Problem, Reduction
@@ -97,7 +97,7 @@ def descend_stochastic(
         If the data are not dense finite numbers, or do not fit together.
     InvalidWeights
         If the weights do not fit the network.
-    ValueError
+    InvalidOption
         If an option lies outside its range, or a name is not known.
 
     Examples
@@ -116,14 +116,14 @@ def descend_stochastic(
     rows = _dense(X), _dense(y).reshape(-1, problem.moments.outputs)
     batch_size = whole_number(batch_size, "batch_size", 1)
     if batch_size > len(rows[0]):
-        raise ValueError(
+        raise InvalidOption(
             f"batch_size must be at most the number of rows, {len(rows[0])}, got {batch_size}"
         )
     steps = whole_number(steps, "steps", 0)
     check_momentum(momentum, nesterov)
     check_loss_limit(loss_limit)
     if noise not in get_args(Noise):
-        raise ValueError(f"noise must be 'dropout' or 'gaussian', got {noise!r}")
+        raise InvalidOption(f"noise must be 'dropout' or 'gaussian', got {noise!r}")
     at, recorded = record_steps(steps, every), measures(problem, record)
     start, batch = flat_start(problem, weights)
     nets = _Nets(problem, start, step_sizes(step_size, batch), loss_limit)

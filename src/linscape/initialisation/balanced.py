@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.errors import InvalidOption
 from linscape.initialisation.schemes import (
     batch_axes,
     orthogonal,
@@ -67,7 +68,7 @@ def balanced_weights(
 
     Raises
     ------
-    ValueError
+    InvalidOption
         If a number is out of its range, the product has the wrong shape or too large a rank, or
         the widths do not allow what is asked.
 
@@ -116,7 +117,7 @@ def _decomposition(
     else:
         given = np.asarray(product, dtype=np.float64)
         if given.shape not in {shape, shape[shape[0] == 1 :]} or not np.isfinite(given).all():
-            raise ValueError(
+            raise InvalidOption(
                 f"product must be a matrix of shape {shape} with finite entries, got shape "
                 f"{given.shape}"
             )
@@ -124,7 +125,7 @@ def _decomposition(
     left, values, right = np.linalg.svd(scale * matrix)
     excess = values[..., min(widths) :].max(initial=0.0)
     if product is not None and excess > 1e-12 * values.max(initial=0.0):
-        raise ValueError(
+        raise InvalidOption(
             f"a product of rank above {min(widths)} does not pass through layers of widths "
             f"{widths}; cut its singular values, or widen the network"
         )
@@ -176,7 +177,9 @@ def _unbalanced_net(weights: list[Array], generators: list[Any], delta: float) -
     from scipy.optimize import brentq
 
     if any(not W.any() for W in weights):
-        raise ValueError("a product of zero leaves no balancedness to give; give another product")
+        raise InvalidOption(
+            "a product of zero leaves no balancedness to give; give another product"
+        )
 
     def moved(x: float) -> list[Array]:
         result = list(weights)
@@ -199,23 +202,23 @@ def _unbalanced_net(weights: list[Array], generators: list[Any], delta: float) -
 def _check_balance(widths: list[int], scale: float, imbalance: float, balancedness: float) -> None:
     for name, value in (("scale", scale), ("balancedness", balancedness)):
         if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
+            raise InvalidOption(f"{name} must be a finite number of at least 0, got {value!r}")
     if not math.isfinite(imbalance):
-        raise ValueError(f"imbalance must be a finite number, got {imbalance!r}")
+        raise InvalidOption(f"imbalance must be a finite number, got {imbalance!r}")
     if balancedness > 0 and (imbalance != 0 or len(widths) == 2):
-        raise ValueError(
+        raise InvalidOption(
             "balancedness is for networks with a hidden layer, and for imbalance 0; got "
             f"balancedness={balancedness!r}, imbalance={imbalance!r} and {len(widths) - 2} hidden"
         )
     if imbalance != 0:
         if len(widths) != 3:
-            raise ValueError(
+            raise InvalidOption(
                 "imbalance is for one hidden layer, UᵀU − WWᵀ = λI; this network has "
                 f"{len(widths) - 2}; give balancedness instead"
             )
         room, side = (widths[2], "outputs") if imbalance > 0 else (widths[0], "inputs")
         if widths[1] > room:
-            raise ValueError(
+            raise InvalidOption(
                 f"imbalance {imbalance:g} needs at least as many {side} as hidden units, got "
                 f"{room} and {widths[1]}"
             )

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.errors import InvalidOption
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
@@ -68,7 +69,7 @@ def random_weights(
 
     Raises
     ------
-    ValueError
+    InvalidOption
         If the scheme is not known, or the gain is not a finite number of at least 0.
 
     Examples
@@ -81,9 +82,9 @@ def random_weights(
     """
     if scheme not in get_args(Scheme):
         choices = ", ".join(map(repr, get_args(Scheme)))
-        raise ValueError(f"scheme must be one of {choices}, got {scheme!r}")
-    if not 0 <= gain < math.inf:
-        raise ValueError(f"gain must be a finite number of at least 0, got {gain!r}")
+        raise InvalidOption(f"scheme must be one of {choices}, got {scheme!r}")
+    if not isinstance(gain, int | float | np.number) or not 0 <= gain < math.inf:
+        raise InvalidOption(f"gain must be a finite number of at least 0, got {gain!r}")
     generator, axes = np.random.default_rng(rng), batch_axes(batch)
     widths = widths_of(problem)
     weights = [
@@ -95,7 +96,10 @@ def random_weights(
 
 def batch_axes(batch: int | tuple[int, ...] | None) -> tuple[int, ...]:
     """Return the batch axes as a tuple."""
-    return () if batch is None else (batch,) if isinstance(batch, int) else tuple(batch)
+    axes = () if batch is None else (batch,) if isinstance(batch, int) else tuple(batch)
+    if not all(isinstance(axis, int | np.integer) and axis >= 0 for axis in axes):
+        raise InvalidOption(f"batch must be whole numbers of at least 0, got {batch!r}")
+    return axes
 
 
 def widths_of(problem: Problem) -> list[int]:

@@ -39,6 +39,7 @@ from linscape.landscape.knobs import (
     critical_dropout,
     critical_signal,
 )
+from linscape.landscape.krylov import KrylovCertificate, krylov_minimum
 from linscape.landscape.minimise import global_minimum
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.outputs.path import ModePath, mode_path
@@ -75,6 +76,7 @@ __all__ = [
     "GlobalMinimum",
     "InTrap",
     "Inertia",
+    "KrylovCertificate",
     "ModeClass",
     "ModePath",
     "ModePhase",
@@ -106,6 +108,7 @@ __all__ = [
     "global_minimum",
     "in_trap",
     "inertia",
+    "krylov_minimum",
     "mode_path",
     "mode_phases",
     "phase",

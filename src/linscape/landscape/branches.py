@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from linscape.errors import InvalidNetwork
 from linscape.landscape.energy.branching import Curvature, undecided
 from linscape.landscape.energy.energy import Energy, log_decay_unit, power_sum, square_sum_slope
-from linscape.landscape.interval import exponential, json_value
+from linscape.landscape.interval import exponential, json_value, real_numbers
 from linscape.landscape.solutions import Kind
 from linscape.landscape.theorems import require_free_biases, require_one_output
 from linscape.network import Network
@@ -123,8 +123,9 @@ def branches(problem: Problem, *, weight_decay: ArrayLike) -> Branches:
     """
     require_free_biases(problem)
     require_one_output(problem)
-    path = np.asarray(weight_decay, dtype=np.float64)
-    if problem.network.depth == 0 or path.ndim != 1 or not np.all(np.isfinite(path) & (path > 0)):
+    path = real_numbers(weight_decay)
+    positive = path.size > 0 and bool(np.all(np.isfinite(path) & (path > 0)))
+    if problem.network.depth == 0 or path.ndim != 1 or not positive:
         raise InvalidNetwork(
             "branches need a hidden layer and a one-dimensional path of positive weight decays; "
             f"got hidden={problem.network.hidden}, weight_decay={weight_decay!r}"

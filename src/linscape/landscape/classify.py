@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from linscape.errors import InvalidWeights
+from linscape.errors import InvalidOption, InvalidWeights
 from linscape.landscape.by_curvature import classified_by_curvature
 from linscape.landscape.classification import Classification
 from linscape.landscape.unregularised.classification import classified
@@ -58,7 +58,7 @@ def classify(problem: Problem, weights: Weights, *, tolerance: float = 1e-6) -> 
         If the weights do not fit the network or have batch axes.
     NoExactSolution
         For biases that decay with decays of zero; give bias="free".
-    ValueError
+    InvalidOption
         If `tolerance` is not above 0 and at most 0.001.
 
     References
@@ -86,7 +86,7 @@ def classify(problem: Problem, weights: Weights, *, tolerance: float = 1e-6) -> 
     'global minimum'
     """
     if not 0 < tolerance <= 1e-3:
-        raise ValueError(f"tolerance must be above 0 and at most 0.001, got {tolerance!r}")
+        raise InvalidOption(f"tolerance must be above 0 and at most 0.001, got {tolerance!r}")
     matrices = _single(problem, weights)
     network = problem.network
     if any(network.weight_decay) or any(network.noise):

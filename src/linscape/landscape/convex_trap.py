@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from linscape.errors import InvalidData
+from linscape.errors import InvalidData, InvalidNetwork
+from linscape.landscape.interval import real_numbers
 from linscape.landscape.trap import Constants, log
 from linscape.network import Network
 from linscape.problem import Problem
@@ -54,9 +56,9 @@ def convex_trap_radius(bound: float, *, weight_decay: float | Sequence[float], d
     >>> convex_trap_radius(2.0, weight_decay=(0.5, 8.0), depth=1)      # 2 < 2√4
     inf
     """
-    if not 0 <= bound < math.inf:
+    if not isinstance(bound, int | float | np.number) or not 0 <= bound < math.inf:
         raise InvalidData(f"the bound must be a finite number of at least 0, got {bound!r}")
-    decays = Network((1,) * depth, weight_decay=weight_decay).weight_decay
+    decays = _chain(depth, weight_decay=weight_decay).weight_decay
     return Constants(depth, decays, log(bound) - math.log(2), math.inf).radius("layers")
 
 
@@ -98,9 +100,16 @@ def relu_trap_radius(
     >>> relu_trap_radius(1.0, weight_decay=0.25, depth=2, noise=1.0)      # .5/(√2·√2)
     0.25
     """
-    variances = Network((1,) * depth, noise=noise).noise
+    variances = _chain(depth, noise=noise).noise
     inflation = math.sqrt(math.prod(1 + variance for variance in variances))
     return convex_trap_radius(bound * inflation, weight_decay=weight_decay, depth=depth)
+
+
+def _chain(depth: int, **options: Any) -> Network:
+    """Return a network of single units, for its checks."""
+    if isinstance(depth, bool) or not isinstance(depth, int | np.integer) or depth < 0:
+        raise InvalidNetwork(f"depth must be a whole number of at least 0, got {depth!r}")
+    return Network((1,) * int(depth), **options)
 
 
 def cross_entropy_moment(
@@ -135,8 +144,8 @@ def cross_entropy_moment(
     >>> B.tolist()
     [[-0.5], [0.5]]
     """
-    means = np.asarray(class_means, dtype=np.float64)
-    rates = np.asarray(frequencies, dtype=np.float64)
+    means = real_numbers(class_means)
+    rates = real_numbers(frequencies)
     if means.ndim != 2 or rates.shape != means.shape[:1] or not np.isfinite(means).all():
         raise InvalidData(
             "expected finite class_means (m, d) and frequencies (m,), got shapes "

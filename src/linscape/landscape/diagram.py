@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from linscape.errors import InvalidNetwork
 from linscape.landscape.energy.many import Gains, largest_gains
 from linscape.landscape.energy.sums import tabulate
+from linscape.landscape.interval import real_numbers
 from linscape.landscape.theorems import require_one_output
 from linscape.moments import Moments
 from linscape.network import Bias, Network
@@ -170,7 +171,7 @@ def _axes(
         ("width", width, 1, False),
         ("signal", signal, 0, True),
     ):
-        axis = np.atleast_1d(np.asarray(values, dtype=np.float64))
+        axis = np.atleast_1d(real_numbers(values))
         good = np.isfinite(axis) & ((axis > least) if strict else (axis >= least))
         if name in ("depth", "width"):
             good &= axis == np.round(axis)

@@ -3,6 +3,9 @@
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from linscape.errors import OutOfRange
 
 
@@ -37,6 +40,14 @@ def from_logarithm(logarithm: float, name: str) -> float:
             "rescale the data or the decays"
         )
     return math.exp(logarithm)
+
+
+def real_numbers(values: ArrayLike) -> NDArray[np.float64]:
+    """Return numbers as an array, and one NaN for what is no numbers at all."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.array(np.nan)
 
 
 def json_value(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from linscape.errors import InvalidNetwork
+from linscape.errors import InvalidNetwork, InvalidOption
 from linscape.landscape.energy.energy import Energy, ridge_error, ridge_gain
 from linscape.landscape.energy.thresholds import learning_threshold
 from linscape.landscape.interval import Interval, exponential, json_value
@@ -196,6 +196,8 @@ def critical_depth(problem: Problem, *, largest: int = 64) -> CriticalDepth:
     >>> 1 in depths.learning, 2 in depths.learning, depths.complete
     (False, True, True)
     """
+    if isinstance(largest, bool) or not isinstance(largest, int | np.integer) or largest < 1:
+        raise InvalidOption(f"largest must be a whole number of at least 1, got {largest!r}")
     network = problem.network
     energy = _energy(problem)
     common = {*network.hidden}, {*network.noise}, {*network.weight_decay}

@@ -1,6 +1,7 @@
 """The global minimum of any problem that a theorem covers."""
 
 from linscape.landscape.biases import decayed_bias_minimum
+from linscape.landscape.krylov import krylov_minimum
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.solver import undecayed_minimum
 from linscape.problem import Problem
@@ -31,6 +32,9 @@ def global_minimum(problem: Problem) -> GlobalMinimum:
     variance); at any depth, for any data without noise, the best orthonormal output directions,
     where a matrix above all one-output gains certifies them; with noise where the proven interval
     closes. `source` names which; docs/outputs.md proves them.
+
+    Moments that keep E[xxᵀ] as an operator (:meth:`linscape.Moments.from_operator`) are solved from
+    Lanczos steps, between Gauss quadratures whose rounding is estimated, not proven.
 
     Biases that decay with their layers are covered too: Theorem 5, corrected, for one hidden layer;
     Theorem 6 for means of zero; beyond, a search whose interval is proven (see `source`).
@@ -75,4 +79,6 @@ def global_minimum(problem: Problem) -> GlobalMinimum:
     """
     if problem.network.bias == "decayed":
         return decayed_bias_minimum(problem)
+    if problem.moments.is_operator:
+        return krylov_minimum(problem)
     return undecayed_minimum(problem)

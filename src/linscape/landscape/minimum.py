@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from linscape.landscape.certificate import Certificate
 from linscape.landscape.realisation import realised
-from linscape.moments.rows import transformed_rows
+from linscape.moments.rows import row_products, transformed_rows
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
@@ -85,8 +85,8 @@ class GlobalMinimum:
         array([7.])
         """
         moments = self.problem.moments
-        x = transformed_rows(moments, X)
-        return moments.transform.original_y(x @ self.predictor.T + self.intercept)
+        products = row_products(moments, X, self.predictor)
+        return moments.transform.original_y(products + self.intercept)
 
     def prediction_variance(self, X: ArrayLike) -> Array:
         """Return Var f(x) over the noise alone, in the original units of y squared.

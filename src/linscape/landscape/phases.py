@@ -13,6 +13,7 @@ from linscape.landscape.biases.phases import biased_critical_weight_decay, biase
 from linscape.landscape.energy.energy import Energy, log_decay_unit
 from linscape.landscape.energy.thresholds import existence_threshold, learning_threshold
 from linscape.landscape.interval import Interval, exponential
+from linscape.landscape.krylov import krylov_critical_weight_decay, krylov_phase
 from linscape.landscape.outputs.existence import existence_bounds
 from linscape.landscape.outputs.measure import OutputMeasure
 from linscape.landscape.outputs.transition import learning_threshold as outputs_threshold
@@ -73,6 +74,8 @@ def critical_weight_decay(problem: Problem) -> CriticalWeightDecay:
         if problem.network.depth < 2 or not is_centred(problem):
             return biased_critical_weight_decay(problem)
         problem = with_free_biases(problem)
+    if problem.moments.is_operator:
+        return krylov_critical_weight_decay(problem)
     learning, existence = _log_thresholds(problem)
     layers = problem.network.depth + 1
     own = problem.network.log_decay_product
@@ -126,6 +129,8 @@ def phase(problem: Problem) -> Phase:
         if equivalent is None:
             return biased_phase(problem)
         problem = equivalent
+    if problem.moments.is_operator:
+        return krylov_phase(problem)
     depth, decaying = problem.network.depth, decays(problem)
     measure = OutputMeasure.of(problem)
     if depth == 0 or not decaying:

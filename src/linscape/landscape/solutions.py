@@ -5,12 +5,12 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from linscape.errors import NoExactSolution
+from linscape.errors import InvalidOption, NoExactSolution
 from linscape.landscape.biases.free import equivalent_with_free_biases
 from linscape.landscape.biases.solutions import as_decayed_solutions, biased_solutions
 from linscape.landscape.energy.candidates import critical_boxes, polish
 from linscape.landscape.energy.energy import Energy
-from linscape.landscape.interval import exponential
+from linscape.landscape.interval import exponential, real_numbers
 from linscape.landscape.solution import Kind, Solution
 from linscape.landscape.theorems import covering_theorem, require_one_output
 from linscape.problem import Problem
@@ -85,6 +85,13 @@ def solutions(problem: Problem) -> list[Solution]:
 def energy_curve(problem: Problem, energies: ArrayLike) -> Array:
     """Return F(K) = E[y²] + D·K − cᵀ[τA + P K^{−D}]⁻¹c at the energies K ≥ 0.
 
+    Raises
+    ------
+    NoExactSolution
+        As :func:`solutions`.
+    InvalidOption
+        If an energy is negative or no finite number.
+
     Examples
     --------
     >>> import linscape as ls
@@ -94,7 +101,9 @@ def energy_curve(problem: Problem, energies: ArrayLike) -> Array:
     array([1.  , 0.75])
     """
     energy = _energy(problem)
-    levels = np.asarray(energies, dtype=np.float64)
+    levels = real_numbers(energies)
+    if not np.all((levels >= 0) & np.isfinite(levels)):
+        raise InvalidOption(f"energies must be finite and at least 0, got {energies!r}")
     losses = np.full(levels.shape, _loss_at_zero(problem))
     alive = levels > 0
     if alive.any():

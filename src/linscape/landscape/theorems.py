@@ -25,8 +25,9 @@ def covering_theorem(problem: Problem) -> str:
         return RIDGE + suffix
     if learns_by_rank(problem):
         return REDUCED_RANK + suffix
+    decaying = decays(problem)
     require_one_output(problem)
-    return (DEEP if decays(problem) else LEAST_SQUARES) + suffix
+    return (DEEP if decaying else LEAST_SQUARES) + suffix
 
 
 def decays(problem: Problem) -> bool:
@@ -54,8 +55,7 @@ def has_decayed_outputs(problem: Problem) -> bool:
         network.depth > 0
         and network.bias != "decayed"
         and problem.moments.outputs > 1
-        and any(network.weight_decay)
-        and decays(problem)
+        and all(network.weight_decay)
     )
 
 

@@ -59,7 +59,7 @@ def gather(X: Any, y: Any, sample_weight: Any = None) -> Gathered:
     InvalidData
         If an argument has a wrong shape or type, or a column is not numeric and finite.
     """
-    outputs, single, targets = _outputs(y)
+    outputs, single, targets = read_outputs(y)
     if is_frame(X):
         table = table_of(X, "X")
         rows, layout = table.num_rows, numeric_layout(table.schema, "X")
@@ -68,10 +68,10 @@ def gather(X: Any, y: Any, sample_weight: Any = None) -> Gathered:
     else:
         X = X if is_sparse(X) else dense(X, "X")
         names = None
-        rows, inputs = _matrix_shape(X, "X")
-    _check_rows(rows, inputs, outputs)
+        rows, inputs = matrix_shape(X, "X")
+    check_rows(rows, inputs, outputs)
     label = labels(names, targets, inputs, single)
-    weight = None if sample_weight is None else _weights(sample_weight, rows)
+    weight = None if sample_weight is None else read_weights(sample_weight, rows)
     if is_frame(X):
         centred = _table_moments(table, layout, outputs, weight, label)
     elif is_sparse(X):
@@ -140,7 +140,7 @@ def labels(
     return label
 
 
-def _outputs(y: Any) -> tuple[NDArray[np.generic], bool, Names]:
+def read_outputs(y: Any) -> tuple[NDArray[np.generic], bool, Names]:
     """Return the outputs as a matrix, whether they came as one column, and their names."""
     if hasattr(y, "to_frame"):
         name = y.name if isinstance(y.name, str) and y.name else None
@@ -171,7 +171,7 @@ def _frame_outputs(frame: Any) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     return np.concatenate(blocks) if blocks else empty, layout.inputs
 
 
-def _matrix_shape(X: Any, what: str) -> tuple[int, int]:
+def matrix_shape(X: Any, what: str) -> tuple[int, int]:
     """Return the shape of a matrix with at least one column."""
     if len(X.shape) != 2 or not X.shape[1]:
         raise InvalidData(
@@ -181,7 +181,7 @@ def _matrix_shape(X: Any, what: str) -> tuple[int, int]:
     return int(X.shape[0]), int(X.shape[1])
 
 
-def _check_rows(rows: int, inputs: int, outputs: NDArray[np.generic]) -> None:
+def check_rows(rows: int, inputs: int, outputs: NDArray[np.generic]) -> None:
     """Check that X and y have the same positive number of rows."""
     if len(outputs) != rows:
         raise InvalidData(
@@ -194,7 +194,7 @@ def _check_rows(rows: int, inputs: int, outputs: NDArray[np.generic]) -> None:
         )
 
 
-def _weights(sample_weight: Any, rows: int) -> Vector:
+def read_weights(sample_weight: Any, rows: int) -> Vector:
     """Sample weights, checked."""
     if hasattr(sample_weight, "to_frame"):
         matrix = _frame_outputs(sample_weight.to_frame())[0]

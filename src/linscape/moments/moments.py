@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from linscape.moments.arrays import Gathered, gather, labels
 from linscape.moments.centred import check_range
+from linscape.moments.columns import too_wide
 from linscape.moments.combination import added, subtracted
+from linscape.moments.description import Description
+from linscape.moments.operator import OperatorState, operator_state
 from linscape.moments.standardization import centred_state, standardized_state
 from linscape.moments.state import State, identity
 from linscape.moments.storage import load_state, save_state
-from linscape.moments.transform import Affine
 from linscape.moments.validation import (
     Matrix,
     centred_matrix,
@@ -26,7 +28,7 @@ from linscape.moments.validation import (
 )
 
 
-class Moments:
+class Moments(Description):
     """Second moments A = E[xxᵀ], C = E[xyᵀ] and yy = E[yyᵀ] of inputs x and outputs y.
 
     E is the average over rows, weighted by the sample weights if there are any; no factor 1/2.
@@ -65,8 +67,6 @@ class Moments:
     >>> moments
     Moments(unknown number of rows, 1 input, 1 output, means unknown)
     """
-
-    _state: State
 
     def __init__(
         self,
@@ -108,7 +108,9 @@ class Moments:
         Parameters
         ----------
         X : array_like, scipy sparse matrix, or pandas / polars / Arrow frame, shape (n, d)
-            Inputs. A sparse matrix is never made dense; a frame gives ``names``.
+            Inputs. A sparse matrix is never made dense, and with more than 16384 columns and one
+            target E[xxᵀ] (2 GiB there) is kept as an operator, as :meth:`from_operator` does; the
+            repr says so. A frame gives ``names``.
         y : array_like, series or frame, shape (n,) or (n, m)
             Outputs; a series or frame gives ``targets``.
         sample_weight : array_like, shape (n,), optional
@@ -134,7 +136,50 @@ class Moments:
         >>> moments.covariance_x
         array([[1.]])
         """
+        if too_wide(X) and np.ndim(y) == 1:
+            return cls.from_operator(X, y, sample_weight=sample_weight)
         return cls._from_rows(gather(X, y, sample_weight))
+
+    @classmethod
+    def from_operator(cls, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
+        """Moments of rows with very many columns: E[xxᵀ] is an operator and never formed.
+
+        `global_minimum`, `phase` and `critical_weight_decay` need no more than its products with
+        vectors, two passes over X each; what needs the matrix raises `NeedsDenseMoments`. Centring
+        is implicit: zeros stay unstored.
+
+        Parameters
+        ----------
+        X : scipy sparse matrix, scipy LinearOperator or array_like, shape (n, d)
+            Inputs. A sparse matrix is copied; a LinearOperator (which must know its transpose) or
+            a float64 array is referred to, so leave it as it is. Their products should not cancel:
+            centre columns first whose mean is far larger than their spread (in a sparse matrix
+            those without implicit zeros are centred for you).
+        y : array_like or series, shape (n,)
+            The output.
+        sample_weight : array_like, shape (n,), optional
+            Non-negative weights, not all zero.
+
+        Returns
+        -------
+        Moments
+            With known means.
+
+        Raises
+        ------
+        InvalidData
+            If shapes do not fit, there are no rows, an entry is not a finite number, there are
+            several targets, or a LinearOperator has no transpose.
+        OutOfRange
+            If a second moment is not a 64-bit float of full precision.
+
+        Examples
+        --------
+        >>> moments = Moments.from_operator([[1.0], [3.0]], [1.0, 2.0])
+        >>> moments.C, moments.yy, moments.apply([2.0])
+        (array([3.5]), 2.5, array([10.]))
+        """
+        return cls._from_state(operator_state(X, y, sample_weight))
 
     @classmethod
     def _from_rows(cls, rows: Gathered) -> Self:
@@ -157,23 +202,21 @@ class Moments:
         )
 
     @classmethod
-    def _from_state(cls, state: State) -> Self:
+    def _from_state(cls, state: State | OperatorState) -> Self:
         """Moments that hold a state, whose range alone is checked."""
-        if state.covariance is not None and state.mean is not None:
+        if isinstance(state, OperatorState):
+            state.mean.setflags(write=False)
+        elif state.covariance is not None and state.mean is not None:
             label = labels(state.names, state.targets, state.inputs, state.single)
             check_range(state.centred, label)
         moments = cls.__new__(cls)
-        moments.__dict__["_state"] = _read_only(state)
+        moments.__dict__["_state"] = _read_only(state) if isinstance(state, State) else state
         return moments
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Refuse changes."""
-        raise AttributeError(f"Moments are immutable: cannot set {name}; make new ones")
 
     @cached_property
     def _raw(self) -> Matrix:
         """Joint second moments about zero."""
-        state = self._state
+        state = self._dense
         if state.raw is not None:
             return state.raw
         _, mean, covariance = state.centred
@@ -193,82 +236,62 @@ class Moments:
 
     @cached_property
     def A(self) -> NDArray[np.float64]:
-        """E[xxᵀ], ndarray of shape (d, d)."""
+        """E[xxᵀ], ndarray of shape (d, d); `NeedsDenseMoments` if it is an operator."""
         return self._raw[: self.inputs, : self.inputs]
 
     @cached_property
     def C(self) -> NDArray[np.float64]:
         """E[xy], ndarray of shape (d,), or E[xyᵀ], of shape (d, m)."""
+        if isinstance(self._state, OperatorState):
+            return self._state.cross
         return self._cross(self._raw)
 
     @cached_property
     def yy(self) -> float | NDArray[np.float64]:
         """E[y²], a float, or E[yyᵀ], ndarray of shape (m, m)."""
+        if isinstance(self._state, OperatorState):
+            return self._state.square_y
         return self._outputs(self._raw)
-
-    @property
-    def mean_x(self) -> NDArray[np.float64] | None:
-        """E[x], ndarray of shape (d,), or None if unknown."""
-        mean = self._state.mean
-        return None if mean is None else mean[: self.inputs]
-
-    @property
-    def mean_y(self) -> float | NDArray[np.float64] | None:
-        """E[y], a float or ndarray of shape (m,), or None if unknown."""
-        mean = self._state.mean
-        if mean is None:
-            return None
-        return float(mean[-1]) if self._state.single else mean[self.inputs :]
 
     @property
     def covariance_x(self) -> NDArray[np.float64]:
         """E[(x - E x)(x - E x)ᵀ], ndarray of shape (d, d); `InvalidMoments` without means."""
-        return self._state.centred.covariance[: self.inputs, : self.inputs]
+        return self._dense.centred.covariance[: self.inputs, : self.inputs]
 
     @property
     def covariance_xy(self) -> NDArray[np.float64]:
         """E[(x - E x)(y - E y)ᵀ], in the shape of C; `InvalidMoments` without means."""
+        if isinstance(self._state, OperatorState):
+            return self._state.covariance_xy
         return self._cross(self._state.centred.covariance)
 
     @property
     def covariance_y(self) -> float | NDArray[np.float64]:
         """E[(y - E y)(y - E y)ᵀ], in the shape of yy; `InvalidMoments` without means."""
+        if isinstance(self._state, OperatorState):
+            return self._state.variance_y
         return self._outputs(self._state.centred.covariance)
 
     @property
-    def n(self) -> int | None:
-        """Number of rows, or None if unknown."""
-        return self._state.n
+    def second_moments_x(self) -> NDArray[np.float64]:
+        """E[x_i²] of each input, ndarray of shape (d,): the diagonal of A."""
+        if isinstance(self._state, OperatorState):
+            return self._state.squares_x
+        return np.asarray(self.A.diagonal())
 
-    @property
-    def weight(self) -> float | None:
-        """Total sample weight, ``n`` without sample weights, or None if unknown."""
-        return self._state.weight
+    def apply(self, vector: ArrayLike) -> NDArray[np.float64]:
+        """Return E[xxᵀ]v, for v of shape (d,)."""
+        v = np.asarray(vector, dtype=np.float64)
+        if isinstance(self._state, OperatorState):
+            return self._state.product(v)
+        return np.asarray(self.A @ v)
 
-    @property
-    def inputs(self) -> int:
-        """Number d of inputs."""
-        return self._state.inputs
-
-    @property
-    def outputs(self) -> int:
-        """Number m of outputs."""
-        return self._state.columns - self.inputs
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """Names of the inputs, or None."""
-        return self._state.names
-
-    @property
-    def targets(self) -> tuple[str, ...] | None:
-        """Names of the outputs, or None."""
-        return self._state.targets
-
-    @property
-    def transform(self) -> Affine:
-        """The change from original units to those of these moments."""
-        return self._state.transform
+    def apply_covariance(self, vector: ArrayLike) -> NDArray[np.float64]:
+        """Return E[(x - E x)(x - E x)ᵀ]v, for v of shape (d,)."""
+        v = np.asarray(vector, dtype=np.float64)
+        if isinstance(self._state, OperatorState):
+            return self._state.covariance_product(v)
+        return np.asarray(self.covariance_x @ v)
 
     def __add__(self, other: object) -> "Moments":
         """Moments of the rows of both.
@@ -280,7 +303,7 @@ class Moments:
         """
         if not isinstance(other, Moments):
             return NotImplemented
-        return self._from_state(added(self._state, other._state))
+        return self._from_state(added(self._dense, other._dense))
 
     def __radd__(self, other: object) -> "Moments":
         """Let ``sum([...])`` start from 0."""
@@ -296,7 +319,7 @@ class Moments:
         """
         if not isinstance(other, Moments):
             return NotImplemented
-        return self._from_state(subtracted(self._state, other._state))
+        return self._from_state(subtracted(self._dense, other._dense))
 
     def centered(self) -> "Moments":
         """Moments of x - E x and y - E y.
@@ -316,6 +339,8 @@ class Moments:
         >>> Moments.from_arrays([[1.0], [3.0]], [1.0, 2.0]).centered().A
         array([[1.]])
         """
+        if isinstance(self._state, OperatorState):
+            return self._from_state(self._state.centred())
         return self._from_state(centred_state(self._state))
 
     def standardized(self) -> "Moments":
@@ -339,6 +364,8 @@ class Moments:
         >>> Moments.from_arrays([[1.0], [3.0]], [1.0, 2.0]).standardized().C
         array([1.])
         """
+        if isinstance(self._state, OperatorState):
+            return self._from_state(self._state.standardized())
         return self._from_state(standardized_state(self._state))
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -354,7 +381,7 @@ class Moments:
         UnreadableFile
             If the file cannot be written.
         """
-        save_state(path, self._state)
+        save_state(path, self._dense)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -385,22 +412,6 @@ class Moments:
         array([[2.]])
         """
         return cls._from_state(load_state(path))
-
-    def __repr__(self) -> str:
-        """Describe rows, inputs, outputs and units in a few words."""
-        rows = "unknown number of rows" if self.n is None else _counted(self.n, "row")
-        parts = [rows, _counted(self.inputs, "input"), _counted(self.outputs, "output")]
-        mean, covariance = self._state.mean, self._state.covariance
-        if mean is None or covariance is None:
-            parts.append("means unknown")
-        elif not mean.any():
-            parts.append("standardised" if np.all(covariance.diagonal() == 1.0) else "centred")
-        return f"Moments({', '.join(parts)})"
-
-
-def _counted(count: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it is due."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _read_only(state: State) -> State:

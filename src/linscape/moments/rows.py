@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linscape.errors import InvalidData
+from linscape.moments.arrays import is_sparse
 from linscape.moments.moments import Moments
 
 
@@ -50,3 +51,41 @@ def transformed_rows(moments: Moments, X: Any) -> NDArray[np.float64]:
     if not np.isfinite(rows).all():
         raise InvalidData("rows to predict from have entries that are NaN or infinite")
     return moments.transform.transformed_x(rows)
+
+
+def row_products(moments: Moments, X: Any, predictor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return p·z for the rows z of X in the units of `moments`; sparse rows stay sparse.
+
+    Parameters
+    ----------
+    moments, X
+        As :func:`transformed_rows` takes them; X in original units.
+    predictor : (d,) or (m, d) ndarray
+        p, in the units of `moments`.
+
+    Returns
+    -------
+    (n,) or (n, m) ndarray
+
+    Raises
+    ------
+    InvalidData
+        As :func:`transformed_rows` does.
+
+    Examples
+    --------
+    >>> moments = Moments.from_arrays([[0.0], [2.0]], [1.0, 5.0]).standardized()
+    >>> row_products(moments, [[3.0]], np.array([10.0]))
+    array([20.])
+    """
+    if not is_sparse(X):
+        return np.asarray(transformed_rows(moments, X) @ predictor.T)
+    if len(X.shape) != 2 or X.shape[1] != moments.inputs:
+        raise InvalidData(
+            f"rows to predict from must have shape (n, {moments.inputs}), got {X.shape}"
+        )
+    if X.dtype.kind not in "biuf" or not np.isfinite(X.data).all():
+        raise InvalidData("rows to predict from must be finite real numbers, got others")
+    change = moments.transform
+    per_unit = (predictor / change.scale_x).T
+    return np.asarray(X @ per_unit - change.shift_x @ per_unit)

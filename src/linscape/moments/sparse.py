@@ -54,8 +54,9 @@ def sparse_moments(
     columns = X.tocsc(copy=True).astype(np.float64)
     columns.sum_duplicates()
     outputs = Y.astype(np.float64)
-    _check_entries(columns, outputs, label)
-    centre = np.concatenate([_full_means(columns, weights), _means(outputs, weights)])
+    check_entries(columns, label)
+    check_outputs(outputs, inputs, label)
+    centre = np.concatenate([full_means(columns, weights), _means(outputs, weights)])
     roots = np.sqrt(weights)
     columns.data -= np.repeat(centre[:inputs], np.diff(columns.indptr))
     columns.data *= roots[columns.indices]
@@ -64,19 +65,23 @@ def sparse_moments(
     return centred_sums(total, centre, exponents, _gram(columns, dense))
 
 
-def _check_entries(columns: Any, outputs: Matrix, label: Callable[[int], str]) -> None:
-    """Refuse NaN, infinite and too large entries, naming their columns."""
+def check_entries(columns: Any, label: Callable[[int], str]) -> None:
+    """Refuse NaN, infinite and too large entries of a sparse matrix, naming their columns."""
     odd = ~(np.abs(columns.data) <= LARGEST_ENTRY)
     if odd.any():
         where = np.repeat(np.arange(columns.shape[1]), np.diff(columns.indptr))
         for column in np.unique(where[odd]):
             refuse_unsafe(columns.data[where == column][:, None], np.array([column]), label)
+
+
+def check_outputs(outputs: Matrix, inputs: int, label: Callable[[int], str]) -> None:
+    """Refuse NaN, infinite and too large outputs, naming them."""
     wrong = np.flatnonzero(~(np.abs(outputs) <= LARGEST_ENTRY).all(axis=0))
     if len(wrong):
-        refuse_unsafe(outputs[:, wrong], wrong + columns.shape[1], label)
+        refuse_unsafe(outputs[:, wrong], wrong + inputs, label)
 
 
-def _full_means(columns: Any, weights: Vector) -> Vector:
+def full_means(columns: Any, weights: Vector) -> Vector:
     """Weighted means of the columns without implicit zeros; zero for the others."""
     rows, inputs = columns.shape
     means = np.zeros(inputs)

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, hyp2f1, poch
 
 from linscape.dynamics.times import checked_times
+from linscape.errors import InvalidOption
 
 Array = NDArray[np.float64]
 
@@ -49,7 +50,7 @@ def mode_time(
 
     Raises
     ------
-    ValueError
+    InvalidOption
         If the mode never comes to `strength`, or a number is out of its range.
 
     References
@@ -70,7 +71,7 @@ def mode_time(
         return 0.0
     limit = _limit(start, signal, curvature, layers)
     if not min(start, limit) <= strength <= max(start, limit):
-        raise ValueError(f"a mode from {start!r} moves towards {limit:g}, never to {strength!r}")
+        raise InvalidOption(f"a mode from {start!r} moves towards {limit:g}, never to {strength!r}")
     if strength == limit:
         return math.inf
     sign = math.copysign(1.0, start)
@@ -109,7 +110,7 @@ def mode_strength(
 
     Raises
     ------
-    ValueError
+    InvalidOption
         If a number is out of its range.
 
     Examples
@@ -232,14 +233,14 @@ def _inverse(ticks: Array, log_start: float, sign: float, layers: int) -> Array:
 
 def _check(start: float, signal: float, curvature: float, layers: int) -> None:
     if not all(map(math.isfinite, (start, signal, curvature))):
-        raise ValueError(
+        raise InvalidOption(
             f"start, signal and curvature must be finite, got {start!r}, {signal!r}, {curvature!r}"
         )
     shrinks = layers == 2 and start * signal <= 0  # bounded without curvature
     if curvature < 0 or (curvature == 0 and signal != 0 and not shrinks):
-        raise ValueError(
+        raise InvalidOption(
             "curvature must be positive, or zero together with the signal, "
             f"got curvature={curvature!r}, signal={signal!r}"
         )
     if isinstance(layers, bool) or int(layers) != layers or layers < 1:
-        raise ValueError(f"layers must be a whole number of at least 1, got {layers!r}")
+        raise InvalidOption(f"layers must be a whole number of at least 1, got {layers!r}")

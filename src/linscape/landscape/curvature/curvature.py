@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linscape.errors import InvalidWeights
+from linscape.errors import InvalidOption, InvalidWeights
 from linscape.landscape.curvature.lanczos import spectrum_ends
 from linscape.landscape.curvature.subspace import seen_directions
 from linscape.problem import Problem, Weights
@@ -127,7 +127,7 @@ def curvature(
         If the weights do not fit the network, or have batch axes.
     OutOfRange
         If the Hessian's entries are too large for a 64-bit float.
-    ValueError
+    InvalidOption
         If `tolerance` is not a number from 1e-14 to below 1, or `max_iterations` no positive one.
 
     Examples
@@ -170,9 +170,11 @@ def single(problem: Problem, weights: Weights, name: str) -> list[Array]:
 
 def _check(tolerance: float, max_iterations: int) -> None:
     if not (isinstance(tolerance, Real) and 1e-14 <= tolerance < 1):
-        raise ValueError(f"tolerance must be a number from 1e-14 to below 1, got {tolerance!r}")
+        raise InvalidOption(f"tolerance must be a number from 1e-14 to below 1, got {tolerance!r}")
     if not (isinstance(max_iterations, Integral) and max_iterations >= 1):
-        raise ValueError(f"max_iterations must be a positive whole number, got {max_iterations!r}")
+        raise InvalidOption(
+            f"max_iterations must be a positive whole number, got {max_iterations!r}"
+        )
 
 
 def _pair(problem: Problem, operator: Any, direction: Sequence[Array]) -> Eigenpair:

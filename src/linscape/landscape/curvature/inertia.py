@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linscape import propagation
-from linscape.errors import OutOfRange
+from linscape.errors import InvalidOption, OutOfRange
 from linscape.landscape.curvature.curvature import single
 from linscape.landscape.curvature.subspace import AllDirections, SeenDirections, seen_directions
 from linscape.problem import Problem, Weights
@@ -88,7 +88,7 @@ def inertia(problem: Problem, weights: Weights, *, tolerance: float = 1e-12) -> 
         If the weights do not fit the network, or have batch axes.
     OutOfRange
         If n is above 10 000, or the Hessian's entries are too large for a 64-bit float.
-    ValueError
+    InvalidOption
         If `tolerance` is not between 1e-15 and 1e-5.
 
     Examples
@@ -103,7 +103,7 @@ def inertia(problem: Problem, weights: Weights, *, tolerance: float = 1e-12) -> 
     (1, 0, 1)
     """
     if not (isinstance(tolerance, Real) and 1e-15 <= tolerance <= 1e-5):
-        raise ValueError(f"tolerance must be a number from 1e-15 to 1e-5, got {tolerance!r}")
+        raise InvalidOption(f"tolerance must be a number from 1e-15 to 1e-5, got {tolerance!r}")
     matrices = single(problem, weights, "inertia")
     seen = seen_directions(problem, matrices)
     if seen.size > _LARGEST:

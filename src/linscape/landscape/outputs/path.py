@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from linscape.errors import InvalidNetwork, NoExactSolution
+from linscape.landscape.interval import real_numbers
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.outputs.dispatch import output_bracket
 from linscape.landscape.outputs.measure import OutputMeasure
@@ -82,10 +83,7 @@ def mode_path(problem: Problem, *, weight_decay: ArrayLike) -> ModePath:
             "a path of modes needs a hidden layer, and biases free of decay or none, got "
             f"hidden={list(problem.network.hidden)} and bias={problem.network.bias!r}"
         )
-    try:
-        decays = np.atleast_1d(np.asarray(weight_decay, dtype=np.float64))
-    except (TypeError, ValueError):
-        decays = np.empty(0)
+    decays = np.atleast_1d(real_numbers(weight_decay))
     if decays.ndim != 1 or not decays.size or not np.all((decays > 0) & np.isfinite(decays)):
         raise InvalidNetwork(
             f"weight_decay must be one or several positive numbers, got {weight_decay!r}"

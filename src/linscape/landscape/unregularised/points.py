@@ -4,12 +4,12 @@ import itertools
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linscape.errors import NoExactSolution
+from linscape.errors import InvalidOption, NoExactSolution
 from linscape.landscape.factors import orthonormal_frame
 from linscape.landscape.realisation import with_free_biases
 from linscape.landscape.unregularised.leading import existing_kinds, is_leading
@@ -20,6 +20,7 @@ from linscape.spectrum import linear_moments
 
 Array = NDArray[np.float64]
 Asked = Literal["strict", "non-strict"]
+_ASKED: dict[Any, Asked] = {"strict saddle": "strict", "non-strict saddle": "non-strict"}
 
 _LEAST, _MOST = 0.5, 2.0  # singular values of the random changes of basis
 
@@ -52,7 +53,8 @@ def critical_point(
         Which modes, from 0 in the order of :func:`critical_values`; `()` for none. Where values are
         equal, the directions are one basis of their common subspace.
     kind : "strict", "non-strict" or None, default None
-        The kind of saddle; None is a global minimum or a strict saddle, whichever the modes are.
+        The kind of saddle ("strict saddle" and "non-strict saddle" will do too); None is a global
+        minimum or a strict saddle, whichever the modes are.
     rng : numpy.random.Generator or int
         Source of randomness, or a seed.
 
@@ -66,7 +68,7 @@ def critical_point(
     ------
     NoExactSolution
         If the network has decay or noise, or no critical point has these modes or is of this kind.
-    ValueError
+    InvalidOption
         If `kind` is neither of the three.
 
     References
@@ -89,8 +91,9 @@ def critical_point(
     >>> bool(max(abs(part).max() for part in problem.gradient(weights)) < 1e-12)
     True
     """
+    kind = _ASKED.get(kind, kind)
     if kind is not None and kind not in get_args(Asked):
-        raise ValueError(f"kind must be 'strict', 'non-strict' or None, got {kind!r}")
+        raise InvalidOption(f"kind must be 'strict', 'non-strict' or None, got {kind!r}")
     data = data_modes(problem)
     chosen = _checked(problem, data, modes)
     groups = groups_of_equals(data.values[: data.rank].tolist(), data.value_error)

@@ -112,9 +112,10 @@ class CriticalValues:
     def descent(self) -> tuple[CriticalValue, ...]:
         """Return the best values of ranks 0, 1, …: those that descent from near zero passes.
 
-        From small initial weights the modes are learnt one by one, the largest λ first, with a
-        plateau at each of these losses; the last is the global minimum. That descent does so is an
-        observation, proven for some starts only; the theorem is that it rests at critical values.
+        From small initial weights the modes are learnt one by one, for white inputs the largest λ
+        first, with a plateau at each of these losses; the last is the global minimum. That descent
+        does so is an observation, proven for some starts only; the theorem is that it rests at
+        critical values. For other inputs the order is by signal, and other values may be passed.
 
         References
         ----------
