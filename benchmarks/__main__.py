@@ -17,6 +17,7 @@ NAMES = (
     "cross_validation",
     "startup",
     "curvature",
+    "nuclear",
     "krylov",
 )
 RESULTS = Path(__file__).parent / "results.json"
@@ -42,7 +43,8 @@ def machine() -> dict[str, str | int | None]:
 
 
 def main(names: list[str]) -> None:
-    """Run the named benchmarks, all by default; only a complete run is kept."""
+    """Run the named benchmarks, all by default, and keep their tables beside the others'."""
+    kept = json.loads(RESULTS.read_text())["seconds"] if names and RESULTS.exists() else {}
     tables = {}
     for name in names or NAMES:
         module = importlib.import_module(f"benchmarks.{name}")
@@ -51,10 +53,11 @@ def main(names: list[str]) -> None:
         reference = next(iter(tables[name].values()))
         for contender, seconds in tables[name].items():
             print(f"  {contender:<44} {seconds * 1e3:>10.1f} ms   × {seconds / reference:.3g}")
-    if not names:
-        document = {"machine": machine(), "seconds": tables}
-        RESULTS.write_text(json.dumps(document, indent=2) + "\n")
-        print(f"written to {RESULTS}")
+    merged = kept | tables
+    ordered = {name: merged[name] for name in NAMES if name in merged}
+    document = {"machine": machine(), "seconds": ordered}
+    RESULTS.write_text(json.dumps(document, indent=2) + "\n")
+    print(f"written to {RESULTS}")
 
 
 if __name__ == "__main__":
