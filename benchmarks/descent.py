@@ -30,7 +30,7 @@ def run(rounds: int = 3) -> dict[str, float]:
     early = descend(problem, start, step_size=ETA, steps=STEPS, every=[FEWEST])["loss"][1]
     first = time.perf_counter() - first
     contenders: dict[str, tuple[Steps, int]] = {
-        "linscape": (_descend, STEPS),
+        "linscape: descend, 10,000 nets": (_descend, STEPS),
         "numba: 16 nets interleaved, fixed size": (_by_lanes, STEPS),
         "numba: one net an iteration": (_net_by_net, 500),
         "numpy: batched matmul": (_by_numpy, FEWEST),
@@ -45,7 +45,9 @@ def run(rounds: int = 3) -> dict[str, float]:
         for name, (steps, count) in contenders.items():
             times[name].append(_seconds(steps, problem, start, count) * STEPS / count)
     best = {name: min(values) for name, values in times.items()}
-    print(f"  first call took {first - best['linscape']:.1f} s longer, to compile or to load")
+    print(
+        f"  first call took {first - best['linscape: descend, 10,000 nets']:.1f} s longer, to compile or to load"
+    )
     for width in (2, 3, 8, 12, 16, 20, 40):
         print(f"  width {width:>2}: {_against_numpy(width):5.2f} times as fast as numpy")
     return {f"{name} ({contenders[name][1]} steps)": seconds for name, seconds in best.items()}
