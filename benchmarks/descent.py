@@ -45,9 +45,8 @@ def run(rounds: int = 3) -> dict[str, float]:
         for name, (steps, count) in contenders.items():
             times[name].append(_seconds(steps, problem, start, count) * STEPS / count)
     best = {name: min(values) for name, values in times.items()}
-    print(
-        f"  first call took {first - best['linscape: descend, 10,000 nets']:.1f} s longer, to compile or to load"
-    )
+    longer = first - min(times["linscape: descend, 10,000 nets"])
+    print(f"  first call took {longer:.1f} s longer, to compile or to load")
     for width in (2, 3, 8, 12, 16, 20, 40):
         print(f"  width {width:>2}: {_against_numpy(width):5.2f} times as fast as numpy")
     return {f"{name} ({contenders[name][1]} steps)": seconds for name, seconds in best.items()}
