@@ -12,16 +12,14 @@ from linscape.landscape.biases.free import (
 from linscape.landscape.biases.phases import biased_critical_weight_decay, biased_phase
 from linscape.landscape.energy.energy import Energy, log_decay_unit
 from linscape.landscape.energy.thresholds import existence_threshold, learning_threshold
-from linscape.landscape.interval import Interval, exponential
+from linscape.landscape.interval import Interval
 from linscape.landscape.krylov import krylov_critical_weight_decay, krylov_phase
 from linscape.landscape.outputs.existence import existence_bounds
 from linscape.landscape.outputs.measure import OutputMeasure
 from linscape.landscape.outputs.transition import learning_threshold as outputs_threshold
 from linscape.landscape.theorems import decays
-from linscape.landscape.transition import CriticalWeightDecay, Phase
+from linscape.landscape.transition import CriticalWeightDecay, Phase, critical_from_levels
 from linscape.problem import Problem
-
-_KNOWN = 1e-6  # of log P: rounding leaves less, unless the transition itself is ill-conditioned
 
 __all__ = ["CriticalWeightDecay", "Phase", "critical_weight_decay", "phase"]
 
@@ -77,17 +75,8 @@ def critical_weight_decay(problem: Problem) -> CriticalWeightDecay:
     if problem.moments.is_operator:
         return krylov_critical_weight_decay(problem)
     learning, existence = _log_thresholds(problem)
-    layers = problem.network.depth + 1
-    own = problem.network.log_decay_product
-    return CriticalWeightDecay(
-        learning=_middle(learning, 0.0, layers),
-        existence=_middle(existence, 0.0, layers) if _is_known(existence) else None,
-        learning_factor=_middle(learning, own, layers),
-        existence_factor=_middle(existence, own, layers) if _is_known(existence) else None,
-        learning_interval=_decays(learning, layers),
-        existence_interval=_decays(existence, layers),
-        order=_order(layers - 1, learning),
-    )
+    network = problem.network
+    return critical_from_levels(learning, existence, network.log_decay_product, network.depth)
 
 
 def phase(problem: Problem) -> Phase:
@@ -176,26 +165,3 @@ def _log_thresholds(problem: Problem) -> tuple[Interval, Interval]:
         for level in _thresholds(problem, measure)
     )
     return learning, existence
-
-
-def _is_known(level: Interval) -> bool:
-    """Say whether an interval is a number with its rounding, and not two bounds far apart."""
-    return level.lower == level.upper or level.upper - level.lower < _KNOWN
-
-
-def _order(depth: int, learning: Interval) -> int | None:
-    if depth == 0 or learning.upper == -math.inf:
-        return None
-    return 2 if depth == 1 else 1
-
-
-def _decays(level: Interval, layers: int) -> tuple[float, float]:
-    return exponential(level.lower / layers), exponential(level.upper / layers)
-
-
-def _middle(level: Interval, own: float, layers: int) -> float:
-    if own == -math.inf:
-        return math.inf if level.upper > -math.inf else 0.0
-    if math.isinf(level.lower):
-        return exponential((level.upper - own) / layers)
-    return exponential(((level.lower + level.upper) / 2 - own) / layers)

@@ -1,9 +1,12 @@
 """What is said of learning's transition: the phase of a problem, and the decays at its edges."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from linscape.landscape.interval import json_value
+from linscape.landscape.interval import Interval, exponential, json_value
+
+_KNOWN = 1e-6  # of log P: a wider interval is no number, but two bounds far apart
 
 
 @dataclass(frozen=True)
@@ -72,3 +75,38 @@ class Phase:
     def to_dict(self) -> dict[str, Any]:
         """Return the phase ready for JSON."""
         return asdict(self)
+
+
+def critical_from_levels(
+    learning: Interval, existence: Interval, own: float, depth: int
+) -> CriticalWeightDecay:
+    """Return the critical decays from log P*, log P_e and the log P of the problem's own decays."""
+    layers = depth + 1
+    known = existence.lower == existence.upper or existence.upper - existence.lower < _KNOWN
+    return CriticalWeightDecay(
+        learning=_middle(learning, 0.0, layers),
+        existence=_middle(existence, 0.0, layers) if known else None,
+        learning_factor=_middle(learning, own, layers),
+        existence_factor=_middle(existence, own, layers) if known else None,
+        learning_interval=_decays(learning, layers),
+        existence_interval=_decays(existence, layers),
+        order=_order(depth, learning),
+    )
+
+
+def _order(depth: int, learning: Interval) -> int | None:
+    if depth == 0 or learning.upper == -math.inf:
+        return None
+    return 2 if depth == 1 else 1
+
+
+def _decays(level: Interval, layers: int) -> tuple[float, float]:
+    return exponential(level.lower / layers), exponential(level.upper / layers)
+
+
+def _middle(level: Interval, own: float, layers: int) -> float:
+    if own == -math.inf:
+        return math.inf if level.upper > -math.inf else 0.0
+    if math.isinf(level.lower):
+        return exponential((level.upper - own) / layers)
+    return exponential(((level.lower + level.upper) / 2 - own) / layers)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from linscape.atomic import write_atomically
-from linscape.errors import InvalidOption, UnreadableFile
+from linscape.errors import UnreadableFile
 from linscape.moments.state import State, affine
 
 FORMAT = "linscape moments"
@@ -94,7 +94,7 @@ def _foreign(file: Path, error: Exception) -> UnreadableFile:
 def _state(header: dict[str, Any], arrays: dict[str, Any]) -> State:
     """Put a state together, with `ValueError` if its parts do not fit."""
     if header["format"] != FORMAT:
-        raise InvalidOption(f"format {header['format']!r}")
+        raise ValueError(f"format {header['format']!r}")
     inputs, single = int(header["inputs"]), bool(header["single"])
     shift, scale = arrays["shift"], arrays["scale"]
     columns = len(shift)
@@ -102,15 +102,15 @@ def _state(header: dict[str, Any], arrays: dict[str, Any]) -> State:
     for name, array in arrays.items():
         fits = array.shape == (columns,) * shapes[name] and array.dtype == np.float64
         if not (fits and np.isfinite(array).all()):
-            raise InvalidOption(f"array {name!r} of shape {array.shape}")
+            raise ValueError(f"array {name!r} of shape {array.shape}")
     if not 1 <= inputs < columns or (single and columns != inputs + 1):
-        raise InvalidOption(f"{inputs} inputs of {columns} columns")
+        raise ValueError(f"{inputs} inputs of {columns} columns")
     if "raw" not in arrays and ("covariance" not in arrays or "mean" not in arrays):
-        raise InvalidOption("no second moments")
+        raise ValueError("no second moments")
     names, targets = header["names"], header["targets"]
     for given, count in ((names, inputs), (targets, columns - inputs)):
         if given is not None and len(given) != count:
-            raise InvalidOption(f"{len(given)} names for {count} columns")
+            raise ValueError(f"{len(given)} names for {count} columns")
     weight, n = arrays.get("weight"), header["n"]
     return State(
         arrays.get("raw"),

@@ -9,17 +9,16 @@ from linscape.enclosure import UNIT_ROUNDOFF
 from linscape.landscape.energy.branching import Boxes, Curvature, enclose, supremum
 from linscape.landscape.energy.energy import Energy, log_decay_unit
 from linscape.landscape.energy.thresholds import existence_threshold, learning_threshold
-from linscape.landscape.interval import Interval, exponential
+from linscape.landscape.interval import Interval
 from linscape.landscape.krylov.expansion import MOST_STEPS, Expansion
 from linscape.landscape.krylov.quadrature import Quadrature
 from linscape.landscape.theorems import decays
-from linscape.landscape.transition import CriticalWeightDecay, Phase
+from linscape.landscape.transition import CriticalWeightDecay, Phase, critical_from_levels
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
 
 _WIDTH = 1e-10  # of log P: the width of an interval that is good enough
-_KNOWN = 1e-6  # of log P: a wider interval is no number
 _TOLERANCE = 2.0**-40
 _NARROW = 2.0**-24
 
@@ -59,17 +58,7 @@ def krylov_critical_weight_decay(
     """
     network = problem.network
     learning, existence = _in_problem_units(problem, Expansion(problem, steps))
-    layers, own = network.depth + 1, network.log_decay_product
-    known = existence.lower == existence.upper or existence.upper - existence.lower < _KNOWN
-    return CriticalWeightDecay(
-        learning=_middle(learning, 0.0, layers),
-        existence=_middle(existence, 0.0, layers) if known else None,
-        learning_factor=_middle(learning, own, layers),
-        existence_factor=_middle(existence, own, layers) if known else None,
-        learning_interval=_decays(learning, layers),
-        existence_interval=_decays(existence, layers),
-        order=_order(network.depth, learning),
-    )
+    return critical_from_levels(learning, existence, network.log_decay_product, network.depth)
 
 
 def krylov_phase(problem: Problem, *, steps: int = MOST_STEPS) -> Phase:
@@ -207,21 +196,3 @@ def _log_sum(rule: Quadrature, y: Array) -> tuple[Array, Array]:
 
 def _shifted(level: Interval, shift: float, error: float) -> Interval:
     return Interval(level.lower + shift - error, level.upper + shift + error)
-
-
-def _order(depth: int, learning: Interval) -> int | None:
-    if depth == 0 or learning.upper == -math.inf:
-        return None
-    return 2 if depth == 1 else 1
-
-
-def _decays(level: Interval, layers: int) -> tuple[float, float]:
-    return exponential(level.lower / layers), exponential(level.upper / layers)
-
-
-def _middle(level: Interval, own: float, layers: int) -> float:
-    if own == -math.inf:
-        return math.inf if level.upper > -math.inf else 0.0
-    if math.isinf(level.lower):
-        return exponential((level.upper - own) / layers)
-    return exponential(((level.lower + level.upper) / 2 - own) / layers)

@@ -5,7 +5,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from linscape.errors import NoExactSolution
 from linscape.landscape.assembly import GainBounds, assembled
 from linscape.landscape.interval import from_logarithm
 from linscape.landscape.minimum import GlobalMinimum
@@ -27,23 +26,19 @@ def one_layer_minimum(
 ) -> GlobalMinimum:
     """Return the global minimum of E‖Mx − y‖² + 2√(γ_uγ_w)‖M‖_*, that of one hidden layer.
 
-    The interval is that of the duality gap at the M found. M needs as many units as its rank.
+    The interval is that of the duality gap at the M found. M needs as many units as its
+    rank: the width is that of x or y at least.
 
     Parameters
     ----------
     problem, measure : Problem, OutputMeasure
-        One hidden layer without noise, decays positive.
+        One hidden layer without noise, no narrower than x or y, decays positive.
     trivial : bool or None
         Whether zero is the minimum; not True.
     theorem : str
         The words of the certificate.
     before : GlobalMinimum, optional
         Of a nearby problem, from which the search starts.
-
-    Raises
-    ------
-    NoExactSolution
-        If the rank of the minimiser exceeds the width.
     """
     penalty = _penalty(problem, measure)
     exponent = measure.spectrum.output_exponent - measure.spectrum.input_exponent
@@ -53,7 +48,6 @@ def one_layer_minimum(
     rotated = nuclear_minimum(
         NuclearProblem(measure.spectrum.values, measure.coefficients.T, penalty), start
     )
-    _require_width(problem, rotated)
     product = rotated @ measure.spectrum.basis.T
     return assembled(
         problem,
@@ -72,17 +66,6 @@ def _penalty(problem: Problem, measure: OutputMeasure) -> float:
     return from_logarithm(
         logarithm + problem.network.log_decay_product / 2, "the penalty on the product"
     )
-
-
-def _require_width(problem: Problem, product: Array) -> None:
-    (width,) = problem.network.hidden
-    rank = int(np.linalg.matrix_rank(product, tol=1e-9 * float(np.max(np.abs(product)))))
-    if rank > width:
-        raise NoExactSolution(
-            f"the minimiser over all products has rank {rank} and the hidden layer only {width} "
-            f"units: no theorem here covers that; give at least {rank} units, or bracket the "
-            "minimum with search_minimum"
-        )
 
 
 def _gain(problem: Problem, measure: OutputMeasure, penalty: float, product: Array) -> GainBounds:
