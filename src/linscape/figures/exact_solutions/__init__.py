@@ -1,0 +1,1 @@
+"""Ziyin, Li & Meng, Exact solutions of a deep linear network (2022)."""
