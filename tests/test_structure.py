@@ -19,6 +19,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 ORDER = (
     "errors",
     "atomic",
+    "citation",
     "moments",
     "network",
     "propagation",
@@ -37,6 +38,9 @@ ORDER = (
     "report",
     "sklearn",
     "torch",
+    "sweep",
+    "figures",
+    "explorer",
     "cli",
     "__main__",
 )

@@ -1,8 +1,8 @@
-"""Writing a file so that the old one survives every failure."""
+"""Writing files so that the old ones survive every failure."""
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,3 +54,48 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], N
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def write_together(contents: Sequence[tuple[Path, bytes]]) -> None:
+    """Write all files, or leave every old one as it was.
+
+    Parameters
+    ----------
+    contents : sequence of (Path, bytes)
+        Each file is put in its place only when it and all after it are on the disk.
+
+    Raises
+    ------
+    UnreadableFile
+        If one cannot be written; the message names it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_together([(folder / "a", b"1"), (folder / "b", b"2")])
+    >>> (folder / "b").read_bytes()
+    b'2'
+    """
+    try:
+        _write_rest(contents)
+    except UnreadableFile as error:
+        # the innermost tells which file it was; the others only failed with it
+        cause: BaseException = error
+        while isinstance(cause.__cause__, UnreadableFile):
+            cause = cause.__cause__
+        raise cause from None
+
+
+def _write_rest(contents: Sequence[tuple[Path, bytes]]) -> None:
+    if not contents:
+        return
+    (path, content), *rest = contents
+
+    def write(file: BinaryIO) -> None:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        _write_rest(rest)
+
+    write_atomically(path, write)

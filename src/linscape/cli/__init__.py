@@ -14,7 +14,9 @@ from linscape import __version__
 from linscape.cli.critical_points import critical_points
 from linscape.cli.descend import descend
 from linscape.cli.diagnose import diagnose
+from linscape.cli.info import info
 from linscape.cli.phase import phase
+from linscape.cli.reproduce import reproduce
 from linscape.cli.solve import EXAMPLE, solve
 from linscape.cli.verify import verify
 from linscape.errors import LinscapeError
@@ -31,6 +33,8 @@ app.command("critical-points")(critical_points)
 app.command()(descend)
 app.command()(diagnose)
 app.command()(verify)
+app.command()(reproduce)
+app.command()(info)
 
 # the class of every mistake in the options, wherever this version of typer keeps it
 _UsageError = cast(type[Exception], typer.BadParameter.__base__)
@@ -39,6 +43,14 @@ _UsageError = cast(type[Exception], typer.BadParameter.__base__)
 def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"linscape {__version__}")
+        raise typer.Exit
+
+
+def _print_citation(asked: bool) -> None:
+    if asked:
+        from linscape.citation import bibtex
+
+        typer.echo(bibtex())
         raise typer.Exit
 
 
@@ -52,6 +64,15 @@ def root(
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+    cite: Annotated[
+        bool,
+        typer.Option(
+            "--cite",
+            callback=_print_citation,
+            is_eager=True,
+            help="Print BibTeX of linscape and of the papers it computes, and exit.",
         ),
     ] = False,
 ) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from linscape.atomic import write_together
 from linscape.cli import arguments
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def critical_points(
     if outputs.plot:
         suffix = outputs.plot.suffix.lower()
         picture = plots.ladder(values, unit=_unit(source), title=_chain(source, network))
-        outputs.write([(outputs.plot, plots.rendered(picture, suffix))])
+        write_together([(outputs.plot, plots.rendered(picture, suffix))])
     if as_json:
         typer.echo(as_text(_facts(source, target, network, values, classes)))
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
+from linscape.atomic import write_together
 from linscape.cli import arguments
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def descend(
         contents.append((outputs.plot, _image(problem, source, trajectory, facts, suffix)))
     if outputs.save:
         contents.append((outputs.save, _archive(trajectory)))
-    outputs.write(contents)
+    write_together(contents)
     if as_json:
         typer.echo(as_text(facts))
     else:

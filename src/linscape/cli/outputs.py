@@ -1,16 +1,14 @@
 """The files that a command writes: all of them, or none."""
 
 import io
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from linscape import plots
-from linscape.atomic import write_atomically
 from linscape.cli.document import as_text
 from linscape.cli.source import Source
 from linscape.errors import NoExactSolution, OutOfRange, UnreadableFile
@@ -71,35 +69,9 @@ class Outputs:
             contents.append((self.plot, _image(self.plot.suffix.lower(), source, found)))
         return contents
 
-    def write(self, contents: Sequence[tuple[Path, bytes]]) -> None:
-        """Write all, or leave every old file as it was."""
-        try:
-            _write_together(contents)
-        except UnreadableFile as error:
-            # the innermost tells which file it was; the others only failed with it
-            cause: BaseException = error
-            while isinstance(cause.__cause__, UnreadableFile):
-                cause = cause.__cause__
-            raise cause from None
-
     def _files(self) -> list[Path]:
         saved = [] if self.save is None else [self.save, self.save.with_suffix(".json")]
         return [*saved, *(file for file in (self.certificate, self.plot) if file is not None)]
-
-
-def _write_together(contents: Sequence[tuple[Path, bytes]]) -> None:
-    """Put each file in place only when it and all after it are on the disk."""
-    if not contents:
-        return
-    (path, content), *rest = contents
-
-    def write(file: BinaryIO) -> None:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-        _write_together(rest)
-
-    write_atomically(path, write)
 
 
 def _weights(found: Report) -> bytes:

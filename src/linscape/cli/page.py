@@ -25,13 +25,15 @@ def print_page(source: Source, found: Report) -> None:
 
 def print_rows(rows: Iterable[Row]) -> None:
     """Print headings in a column of their own, a few plain lines beside each."""
-    width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST) - _MARGIN
+    rows = list(rows)
+    margin = max([_MARGIN, *(len(heading) + 2 for heading, _ in rows)])
+    width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST) - margin
     for heading, lines in rows:
         wrapped = [part for line in lines for part in _wrapped(line, max(width, 40))]
         first, *rest = wrapped
-        typer.echo(typer.style(heading.ljust(_MARGIN), bold=True) + first)
+        typer.echo(typer.style(heading.ljust(margin), bold=True) + first)
         for line in rest:
-            typer.echo(" " * _MARGIN + line)
+            typer.echo(" " * margin + line)
         typer.echo()
 
 

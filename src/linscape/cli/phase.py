@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from linscape.atomic import write_together
 from linscape.cli import arguments
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def phase(
     problem = Problem(moments, network)
     facts = _facts(problem)
     if outputs.plot:
-        outputs.write([(outputs.plot, _image(problem, source, outputs.plot.suffix.lower()))])
+        write_together([(outputs.plot, _image(problem, source, outputs.plot.suffix.lower()))])
     if as_json:
         typer.echo(as_text(facts))
         return

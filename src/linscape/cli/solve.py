@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from linscape.atomic import write_together
 from linscape.cli import arguments
 
 EXAMPLE = (
@@ -69,7 +70,7 @@ def solve(
     facts = document(source, found)
     contents = outputs.contents(source, found, facts)
     try:
-        outputs.write(contents)
+        write_together(contents)
     finally:  # a full disk costs the files, not the answer
         if as_json:
             typer.echo(as_text(facts))

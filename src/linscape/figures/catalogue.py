@@ -3,7 +3,8 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from linscape.errors import InvalidOption
 from linscape.figures.reproduction import Advance, Reproduction
@@ -24,18 +25,26 @@ class Entry:
         What is shown, in a line.
     source : str
         The paper and its figure, example or section.
+    data : str
+        What a folder of data given to it holds; empty if it takes none.
     """
 
     module: str
     title: str
     source: str
+    data: str = ""
 
 
 CATALOGUE: dict[str, Entry] = {}
 
 
 def reproduce(
-    name: str, *, quick: bool = False, seed: int = 0, advance: Advance | None = None
+    name: str,
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    data: Path | None = None,
+    advance: Advance | None = None,
 ) -> Reproduction:
     """Compute the numbers of a figure and check its source's claims.
 
@@ -47,6 +56,8 @@ def reproduce(
         Fewer runs and coarser grids, for a look in seconds; the claims are then checked on those.
     seed : int, default 0
         From which all random numbers come.
+    data : Path, optional
+        A folder of data, for the figures whose entry says that they take one.
     advance : callable, optional
         Told the fraction done, from 0 to 1.
 
@@ -57,12 +68,17 @@ def reproduce(
     Raises
     ------
     InvalidOption
-        If the catalogue has no such name.
+        If the catalogue has no such name, or the figure takes no data.
     MissingDependency
         If the figure needs an extra that is not installed.
     """
     run = cast(Callable[..., Reproduction], _part(name, "run"))
-    return run(quick=quick, seed=seed, advance=advance or _ignore)
+    options: dict[str, Any] = {"quick": quick, "seed": seed, "advance": advance or _ignore}
+    if data is not None:
+        if not CATALOGUE[name].data:
+            raise InvalidOption(f"the figure {name!r} takes no data; leave data out")
+        options["data"] = data
+    return run(**options)
 
 
 def draw(found: Reproduction) -> "Figure":
