@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA := examples/data/diabetes.csv
 
-.PHONY: demo test lint types check bench readme clean
+.PHONY: demo test lint types docs check bench readme clean
 
 demo: .venv/.plot
 	@mkdir -p demo
@@ -20,7 +20,11 @@ lint: .venv/.dev
 types: .venv/.dev
 	@$(BIN)/mypy
 
-check: lint types test
+check: lint types docs test
+
+docs: .venv/.dev
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	@echo "The documentation is docs/_build/html/index.html"
 
 bench: .venv/.bench
 	@$(BIN)/python -m benchmarks
@@ -29,7 +33,7 @@ readme: .venv/.dev
 	@$(BIN)/python examples/write_readme.py
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo docs/_build
 
 # one stamp per set of extras; a change of pyproject.toml installs again
 .venv/.plot: EXTRA = plot

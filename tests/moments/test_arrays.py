@@ -113,7 +113,7 @@ CASES = {
     "same name": (pd.DataFrame(X, columns=["a", "a", "b"]), y, "different names"),
     "same name, arrow": (pa.table([[1.0]] * 2, ["a", "a"]), [1], "got 'a' more than once"),
     "no columns": (pd.DataFrame(index=range(20)), y, "at least one column"),
-    "series": (pd.Series(y), y, "got one series"),
+    "series": (pd.Series(y), y, "to_frame|one row per sample"),
     "1-D": (y, y, r"X of shape \(n, d\) with d >= 1, got shape \(20,\)"),
     "3-D": (X[None], y, r"got shape \(1, 20, 3\)"),
     "0-D": (3.0, 2.0, r"y of shape \(n,\) or \(n, m\), got shape \(\)"),
