@@ -139,7 +139,9 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 _MODULES = {
     "bounds": "linscape.landscape.bounds",
     "errors": "linscape.errors",
+    "figures": "linscape.figures",
     "sklearn": "linscape.sklearn",
+    "sweep": "linscape.sweep",
     "torch": "linscape.torch",
 }
 

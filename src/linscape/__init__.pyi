@@ -1,5 +1,7 @@
 from linscape import errors as errors
+from linscape import figures as figures
 from linscape import sklearn as sklearn
+from linscape import sweep as sweep
 from linscape import torch as torch
 from linscape.dynamics import AlignedFlow as AlignedFlow
 from linscape.dynamics import CollapseShare as CollapseShare

@@ -32,6 +32,10 @@ class UnreadableFile(LinscapeError, OSError):
     """A file that is missing, damaged, or of a kind that cannot be read."""
 
 
+class ClusterFailure(LinscapeError, RuntimeError):
+    """Processes or a cluster that were to do the work stopped, or cannot be reached."""
+
+
 class NoExactSolution(LinscapeError):
     """No theorem covers the problem; the message names the hypothesis that fails."""
 

@@ -14,10 +14,13 @@ from linscape import __version__
 from linscape.cli.critical_points import critical_points
 from linscape.cli.descend import descend
 from linscape.cli.diagnose import diagnose
+from linscape.cli.explore import explore
 from linscape.cli.info import info
+from linscape.cli.moments import moments
 from linscape.cli.phase import phase
 from linscape.cli.reproduce import reproduce
 from linscape.cli.solve import EXAMPLE, solve
+from linscape.cli.sweep import sweep
 from linscape.cli.verify import verify
 from linscape.errors import LinscapeError
 
@@ -32,6 +35,9 @@ app.command()(phase)
 app.command("critical-points")(critical_points)
 app.command()(descend)
 app.command()(diagnose)
+app.command()(moments)
+app.command()(explore)
+app.command()(sweep)
 app.command()(verify)
 app.command()(reproduce)
 app.command()(info)

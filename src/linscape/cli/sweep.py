@@ -1,0 +1,138 @@
+"""`linscape sweep`: a grid of problems in, a table of exact answers out, through every kill."""
+
+import inspect
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linscape.cli import arguments
+
+if TYPE_CHECKING:
+    from linscape.cli.page import Row
+    from linscape.sweep import Sweep
+
+EXAMPLE = "  linscape sweep examples/sweep.toml --store sweep"
+
+
+def sweep(
+    spec: Annotated[str, typer.Argument(metavar="SPEC.toml", help="What to sweep over.")],
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Where results are kept; SPEC.store by default."),
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(metavar="NAME", help="serial, processes or dask.")
+    ] = "processes",
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Processes or local Dask workers; all cores if not."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Dask cluster, such as tcp://host:8786."),
+    ] = None,
+    chunk: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Cells computed and written at a time.")
+    ] = 16,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Compute the cells again that failed.")
+    ] = False,
+    as_json: arguments.AsJson = False,
+) -> None:
+    """Solve a grid of networks and data sets; run it again to go on where it stopped.
+
+    Exit status 1 if a cell failed, 130 after Ctrl-C.
+    """
+    from linscape.cli.document import as_text
+    from linscape.cli.page import print_rows
+    from linscape.sweep import run
+
+    folder = Path(store) if store is not None else Path(spec).with_suffix(".store")
+    try:
+        found = run(
+            spec,
+            folder,
+            executor=executor if scheduler is None else "dask",
+            workers=workers,
+            scheduler=scheduler,
+            chunk=chunk,
+            retry_failed=retry_failed,
+            progress=sys.stderr.isatty(),
+        )
+    except KeyboardInterrupt:
+        again = shlex.join(["linscape", *sys.argv[1:]])
+        typer.echo(
+            f"linscape: stopped; what was done is in {folder}, go on with: {again}", err=True
+        )
+        raise typer.Exit(130) from None
+    if as_json:
+        typer.echo(as_text(found.to_dict()))
+    else:
+        print_rows(_rows(found))
+    if found.counts["failed"]:
+        raise typer.Exit(1)
+
+
+def _rows(found: "Sweep") -> list["Row"]:
+    rows = [("Cells", _cells(found)), ("Phases", _phases(found))]
+    if "descents" in found.manifest["spec"]:
+        rows.append(("Descents", _descents(found)))
+    if found.counts["failed"]:
+        rows.append(("Failures", _failures(found)))
+    return [*rows, ("Written", [str(found.store / "table.parquet")])]
+
+
+def _cells(found: "Sweep") -> list[str]:
+    counts = found.counts
+    before = found.table.num_rows - found.computed
+    failed = f", {counts['failed']} failed" if counts["failed"] else ""
+    return [
+        f"{found.table.num_rows}: {counts['done']} done{failed}",
+        f"{found.computed} computed now, {before} found in the store",
+    ]
+
+
+def _phases(found: "Sweep") -> list[str]:
+    """Return how many problems are in each phase, by data set and depth; descents share theirs."""
+    problem = ["data", "depth", "phase", "hidden", "noise", "weight_decay", "bias", "input_noise"]
+    rows = found.table.select(problem).to_pylist()
+    problems = {repr(row): (row["data"], row["depth"], row["phase"]) for row in rows}
+    counts = Counter(problems.values())
+    groups = sorted({(data, depth) for data, depth, _ in counts})
+    width = max(len(data) for data, _ in groups)
+    return [
+        f"{data:<{width}}  depth {depth}: "
+        + ", ".join(
+            f"{count} {phase or 'failed'}"
+            for (one, layers, phase), count in counts.items()
+            if (one, layers) == (data, depth)
+        )
+        for data, depth in groups
+    ]
+
+
+def _descents(found: "Sweep") -> list[str]:
+    words = {True: "collapsed to zero", False: "ended below zero's loss", None: "undecided"}
+    counts = Counter(map(words.get, found.table["collapsed"].to_pylist()))
+    return [", ".join(f"{counts[word]} {word}" for word in words.values() if counts[word])]
+
+
+def _failures(found: "Sweep") -> list[str]:
+    """Return each kind of failure: how often, of which class, of which part, and one message."""
+    columns = (found.table[name].to_pylist() for name in ("error", "message"))
+    failed = [(error, text) for error, text in zip(*columns, strict=True) if error is not None]
+    split = [(error, *text.partition(": ")[::2]) for error, text in failed]
+    kinds = Counter((error, part) for error, part, _ in split)
+    firsts = {(error, part): reason for error, part, reason in reversed(split)}
+    lines = [
+        f"{count} × {error} from {part}; the first: {firsts[error, part]}"
+        for (error, part), count in kinds.most_common()
+    ]
+    return [*lines, "run it again with --retry-failed to compute these again"]
+
+
+sweep.__doc__ = f"{inspect.getdoc(sweep)}\n\n\b\nExample:\n{EXAMPLE}"
