@@ -19,6 +19,12 @@ NAMES = (
     "curvature",
     "nuclear",
     "krylov",
+    "monitor",
+    "explorer",
+    "growth",
+    "out_of_core",
+    "cluster",
+    "memory",
 )
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -44,18 +50,23 @@ def machine() -> dict[str, str | int | None]:
 
 def main(names: list[str]) -> None:
     """Run the named benchmarks, all by default, and keep their tables beside the others'."""
-    kept = json.loads(RESULTS.read_text())["seconds"] if names and RESULTS.exists() else {}
-    tables = {}
+    kept = json.loads(RESULTS.read_text()) if names and RESULTS.exists() else {"seconds": {}}
+    tables, units = {}, {}
     for name in names or NAMES:
         module = importlib.import_module(f"benchmarks.{name}")
         print(f"{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
         tables[name] = module.run()
+        units[name] = getattr(module, "UNIT", "s")
+        factor, unit = (1e3, "ms") if units[name] == "s" else (1.0, units[name])
         reference = next(iter(tables[name].values()))
         for contender, seconds in tables[name].items():
-            print(f"  {contender:<44} {seconds * 1e3:>10.1f} ms   × {seconds / reference:.3g}")
-    merged = kept | tables
+            print(
+                f"  {contender:<44} {seconds * factor:>10.1f} {unit}   × {seconds / reference:.3g}"
+            )
+    merged = kept["seconds"] | tables
+    units = kept.get("units", {}) | {name: unit for name, unit in units.items() if unit != "s"}
     ordered = {name: merged[name] for name in NAMES if name in merged}
-    document = {"machine": machine(), "seconds": ordered}
+    document = {"machine": machine(), "seconds": ordered, "units": units}
     RESULTS.write_text(json.dumps(document, indent=2) + "\n")
     print(f"written to {RESULTS}")
 

@@ -58,12 +58,16 @@ def benchmark_table() -> str:
     """Return the benchmarks as a table of times and ratios."""
     document = json.loads((ROOT / "benchmarks" / "results.json").read_text())
     machine = document["machine"]
-    lines = ["| what | time | against linscape |", "|---|---:|---:|"]
-    for table in document["seconds"].values():
+    units = document.get("units", {})
+    quantity = "time or memory" if units else "time"
+    lines = [f"| what | {quantity} | against linscape |", "|---|---:|---:|"]
+    for benchmark, table in document["seconds"].items():
         reference = next(iter(table.values()))
         for name, seconds in table.items():
             ratio = "" if seconds == reference else f"× {seconds / reference:.2g}"
-            lines.append(f"| {name} | {_duration(seconds)} | {ratio} |")
+            unit = units.get(benchmark)
+            shown = f"{seconds:.3g} {unit}" if unit else _duration(seconds)
+            lines.append(f"| {name} | {shown} | {ratio} |")
     lines.append("")
     lines.append(
         f"{machine['cores']} cores ({machine['machine']}), Python {machine['python']}, "

@@ -9,8 +9,8 @@ from linscape.errors import InvalidData, OutOfRange
 from linscape.moments.centred import Centred, refuse_range
 from linscape.moments.validation import Matrix, Vector, without
 
-# Entries in the buffer: 8 MB, small beside any cache-friendly Gram product of many columns.
-BUFFER = 2**20
+# Entries in the buffer: 16 MB, so that a Gram product is long beside what follows it.
+BUFFER = 2**21
 # Sums of squares within these bounds neither overflow nor lose digits to underflow.
 SMALL, LARGE = 2.0**-600, 2.0**600
 # The square of anything above is no 64-bit float.

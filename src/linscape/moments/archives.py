@@ -1,5 +1,6 @@
 """Arrays in .npz files, read row block by row block."""
 
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -12,12 +13,34 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from linscape.errors import InvalidData, UnreadableFile
+from linscape.errors import InvalidData, LinscapeError, UnreadableFile
 from linscape.moments.arrays import dense_dtype
 from linscape.moments.tables import require_known
 
 # Bytes of a row block.
 BLOCK = 2**23
+# What zipfile, zlib and numpy raise on a damaged archive; of headers, numpy parses the text.
+DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,
+    NotImplementedError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def reason_of(error: BaseException) -> str:
+    """First line of what an error says, or its name."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 @contextmanager
@@ -26,10 +49,10 @@ def archive(file: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as opened:
             yield opened
-    except (InvalidData, UnreadableFile):
+    except LinscapeError:
         raise
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    except DAMAGE as error:
+        reason = reason_of(error)
         raise UnreadableFile(
             f"cannot read {file} as .npz: {reason}; write the file again with numpy.savez"
         ) from None

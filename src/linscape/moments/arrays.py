@@ -1,7 +1,7 @@
 """Moments of rows in memory: arrays, sparse matrices and data frames."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from linscape.errors import InvalidData
 from linscape.moments.accumulation import Accumulation, check_weights
 from linscape.moments.centred import Centred
+from linscape.moments.mapping import mapping_of, release
 from linscape.moments.sparse import sparse_moments
 from linscape.moments.tables import Layout, is_frame, numeric_blocks, numeric_layout, table_of
 from linscape.moments.validation import Vector
 
+# Entries of a mapped file that are looked at before its pages are given back: 32 MB.
+MAPPED = 2**22
 Names = tuple[str, ...] | None
 
 
@@ -80,9 +83,20 @@ def gather(X: Any, y: Any, sample_weight: Any = None) -> Gathered:
     else:
         order = "F" if X.flags.f_contiguous and not X.flags.c_contiguous else "C"
         sums = Accumulation(inputs, outputs.shape[1], label, order=order, rows=rows)
-        sums.add(X, outputs, weight)
+        for block in _blocks(X):
+            sums.add(X[block], outputs[block], None if weight is None else weight[block])
         centred = sums.result()
     return Gathered(centred, rows, inputs, single, names, targets)
+
+
+def _blocks(X: NDArray[np.generic]) -> Iterator[slice]:
+    """Yield all rows at once; of a mapped file, so many that what is in memory stays small."""
+    mapping = mapping_of(X)
+    rows = len(X) if mapping is None else max(MAPPED // max(X.shape[1], 1), 1)
+    for start in range(0, len(X), max(rows, 1)):
+        yield slice(start, start + rows)
+        if mapping is not None:
+            release(mapping)
 
 
 def is_sparse(X: Any) -> bool:

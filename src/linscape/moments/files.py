@@ -3,12 +3,15 @@
 import glob
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from linscape.errors import InvalidData, UnreadableFile
+from linscape.moments.mapping import mapped, release
+from linscape.moments.parts import Part, csv_lines, parquet_metadata, parts_of
 from linscape.moments.tables import Layout, check_names, kind
 
 PathLike = str | os.PathLike[str]
@@ -17,8 +20,10 @@ TABLES = (".csv", ".parquet", ".feather", ".arrow")
 ARCHIVES = (".npz",)
 # Bytes of CSV text at a time; a row must fit.
 CSV_BLOCK = 2**20
-# Entries of a Parquet batch: 8 MB as float64.
-PARQUET_BATCH = 2**20
+# Entries of a batch of Parquet or mapped Arrow rows: 32 MB as float64.
+PARQUET_BATCH = ARROW_BATCH = 2**22
+# Bytes that are read of a Parquet column at a time.
+PARQUET_BUFFER = 2**16
 
 
 def found_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
@@ -76,13 +81,28 @@ def column_kinds(file: Path) -> dict[str, str]:
     UnreadableFile
         If the file cannot be read.
     """
-    with readable(file), _opened(file, None, {}) as (schema, _):
+    with readable(file), _opened(Part(file, 0, sys.maxsize, 0), None, {}) as (schema, _):
         check_names(schema.names, str(file))
         return {name: kind(dtype) for name, dtype in zip(schema.names, schema.types, strict=True)}
 
 
-def file_batches(file: Path, columns: Sequence[str], kinds: Mapping[str, str]) -> Iterator[Any]:
-    """Yield Arrow record batches with the given columns of a table file.
+def table_parts(files: Sequence[Path]) -> list[Part]:
+    """Return the parts of table files, in order.
+
+    Raises
+    ------
+    UnreadableFile
+        If a file cannot be read.
+    """
+    parts = []
+    for file in files:
+        with readable(file):
+            parts += parts_of(file)
+    return parts
+
+
+def part_batches(part: Part, columns: Sequence[str], kinds: Mapping[str, str]) -> Iterator[Any]:
+    """Yield Arrow record batches with the given columns of a part of a table file.
 
     Raises
     ------
@@ -91,8 +111,18 @@ def file_batches(file: Path, columns: Sequence[str], kinds: Mapping[str, str]) -
     UnreadableFile
         If the file cannot be read.
     """
-    with readable(file), _opened(file, columns, kinds) as (_, batches):
-        yield from batches
+    with readable(part.file), _opened(part, columns, kinds) as (_, batches):
+        for batch in batches:
+            _check_sound(batch.select(list(columns)))
+            yield batch
+
+
+def _check_sound(batch: Any) -> None:
+    """Refuse what would make Arrow read outside its memory: it trusts the files it maps."""
+    batch.validate()
+    for column in batch.columns:
+        if kind(column.type) == "text":
+            column.validate(full=True)
 
 
 @contextmanager
@@ -104,7 +134,7 @@ def readable(file: Path) -> Iterator[None]:
         yield
     except (InvalidData, UnreadableFile):
         raise
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         if "CSV" in reason:
             raise _csv_error(file, reason) from None
@@ -132,34 +162,40 @@ Opened = tuple[Any, Iterator[Any]]
 
 @contextmanager
 def _opened(
-    file: Path, columns: Sequence[str] | None, kinds: Mapping[str, str]
+    part: Part, columns: Sequence[str] | None, kinds: Mapping[str, str]
 ) -> Iterator[Opened]:
-    """Open a table file: schema and batches of a table file; all columns if None are given."""
-    suffix = file.suffix.lower()
+    """Open a part of a table file: schema and batches; all columns if None are given."""
+    suffix = part.file.suffix.lower()
     if suffix == ".csv":
-        with _opened_csv(file, columns, kinds) as opened:
+        with _opened_csv(part, columns, kinds) as opened:
             yield opened
     elif suffix == ".parquet":
-        with _opened_parquet(file, columns) as opened:
+        with _opened_parquet(part, columns) as opened:
             yield opened
     else:
-        with _opened_ipc(file, columns) as opened:
-            yield opened
+        yield _opened_ipc(part, columns)
 
 
 @contextmanager
 def _opened_csv(
-    file: Path, columns: Sequence[str] | None, kinds: Mapping[str, str]
+    part: Part, columns: Sequence[str] | None, kinds: Mapping[str, str]
 ) -> Iterator[Opened]:
-    """Open a CSV file; `kinds`, once known, take the place of inference."""
+    """Open CSV rows; `kinds`, once known, take the place of inference."""
     import pyarrow as pa
     from pyarrow import csv
 
     types = {"numeric": pa.float64(), "boolean": pa.bool_(), "text": pa.string()}
     chosen = {} if columns is None else {name: types[kinds[name]] for name in columns}
+    source = part.file
+    if part.start > 0 or part.stop < source.stat().st_size:
+        lines = csv_lines(part)
+        if not lines:
+            yield None, iter(())
+            return
+        source = pa.BufferReader(lines)
     try:
         reader = csv.open_csv(
-            file,
+            source,
             read_options=csv.ReadOptions(block_size=CSV_BLOCK),
             convert_options=csv.ConvertOptions(
                 column_types=chosen, include_columns=columns, strings_can_be_null=True
@@ -167,36 +203,51 @@ def _opened_csv(
         )
     except pa.ArrowInvalid as error:
         if "Empty CSV" in str(error):
-            raise InvalidData(f"expected a header and rows in {file}, got an empty file") from None
+            raise InvalidData(
+                f"expected a header and rows in {part.file}, got an empty file"
+            ) from None
         raise
     with reader:
         yield reader.schema, iter(reader)
 
 
 @contextmanager
-def _opened_parquet(file: Path, columns: Sequence[str] | None) -> Iterator[Opened]:
-    """Open a Parquet file, reading its pages through a small buffer."""
+def _opened_parquet(part: Part, columns: Sequence[str] | None) -> Iterator[Opened]:
+    """Open Parquet row groups, reading their pages through small buffers."""
     from pyarrow import parquet
 
-    with parquet.ParquetFile(file, buffer_size=2**20, pre_buffer=False) as reader:
+    metadata = parquet_metadata(part.file)
+    with parquet.ParquetFile(
+        part.file, metadata=metadata, buffer_size=PARQUET_BUFFER, pre_buffer=False
+    ) as reader:
         schema = reader.schema_arrow
-        width = len(schema.names if columns is None else columns)
-        rows = max(PARQUET_BATCH // max(width, 1), 1)
-        names = None if columns is None else list(columns)
-        yield schema, reader.iter_batches(batch_size=rows, columns=names)
+        names = schema.names if columns is None else list(columns)
+        groups = range(part.start, min(part.stop, reader.num_row_groups))
+        rows = max(PARQUET_BATCH // max(len(names), 1), 1)
+        yield schema, reader.iter_batches(batch_size=rows, columns=names, row_groups=[*groups])
 
 
-@contextmanager
-def _opened_ipc(file: Path, columns: Sequence[str] | None) -> Iterator[Opened]:
-    """Open an Arrow IPC file (Feather version 2), mapped into memory."""
+def _opened_ipc(part: Part, columns: Sequence[str] | None) -> Opened:
+    """Open record batches of an Arrow IPC file (Feather version 2), mapped into memory."""
     import pyarrow as pa
 
-    with pa.memory_map(str(file)) as source:
-        schema = pa.ipc.open_file(source).schema
-        fields = None if columns is None else [schema.get_field_index(name) for name in columns]
-        options = pa.ipc.IpcReadOptions(included_fields=fields)
-        reader = pa.ipc.open_file(source, options=options)
-        yield schema, (reader.get_batch(i) for i in range(reader.num_record_batches))
+    mapping = mapped(part.file)
+    schema = pa.ipc.open_file(pa.py_buffer(mapping)).schema
+    fields = None  # naming fields makes Arrow copy them: worth it for a few only
+    if columns is not None and 2 * len(columns) < len(schema.names):
+        fields = [schema.get_field_index(name) for name in columns]
+    options = pa.ipc.IpcReadOptions(included_fields=fields)
+    reader = pa.ipc.open_file(pa.py_buffer(mapping), options=options)
+    rows = max(ARROW_BATCH // max(len(reader.schema.names), 1), 1)
+
+    def batches() -> Iterator[Any]:
+        for position in range(part.start, min(part.stop, reader.num_record_batches)):
+            batch = reader.get_batch(position)
+            for start in range(0, batch.num_rows, rows):
+                yield batch.slice(start, rows)
+                release(mapping)
+
+    return schema, batches()
 
 
 def check_same_columns(first: Path, kinds: Mapping[str, str], file: Path, layout: Layout) -> None:

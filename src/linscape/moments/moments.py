@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from linscape.moments.arrays import Gathered, gather, labels
 from linscape.moments.centred import check_range
+from linscape.moments.chunks import gather_chunks
 from linscape.moments.columns import too_wide
 from linscape.moments.combination import added, subtracted
 from linscape.moments.description import Description
@@ -180,6 +181,46 @@ class Moments(Description):
         (array([3.5]), 2.5, array([10.]))
         """
         return cls._from_state(operator_state(X, y, sample_weight))
+
+    @classmethod
+    def from_dask(cls, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
+        """Moments of rows in a Dask array or data frame: a task per chunk, sums added in a tree.
+
+        The scheduler is the one Dask uses at the time: of the active `distributed.Client`, else
+        threads of this process. Chunks are read where they are; only sums of (d + m)² numbers
+        travel. A lost worker's tasks are done again.
+
+        Parameters
+        ----------
+        X : dask array or data frame, shape (n, d)
+            Inputs; chunks of rows may have unknown lengths, and hold arrays, scipy sparse matrices
+            or frames. A frame gives ``names``.
+        y : dask array, series or data frame, shape (n,) or (n, m)
+            Outputs, in the same chunks of rows.
+        sample_weight : dask array or series, shape (n,), optional
+            Non-negative weights, not all zero, in the same chunks.
+
+        Returns
+        -------
+        Moments
+            Those of `from_arrays` on the same rows, up to rounding.
+
+        Raises
+        ------
+        InvalidData, OutOfRange
+            As for `from_arrays`; if an argument is no Dask collection; if chunks do not fit.
+        MissingDependency
+            If Dask is not installed.
+
+        Examples
+        --------
+        >>> import dask.array as da
+        >>> X, y = da.asarray([[1.0], [3.0]]), da.asarray([1.0, 2.0])
+        >>> moments = Moments.from_dask(X.rechunk(1), y.rechunk(1))
+        >>> moments.A, moments.C, moments.yy
+        (array([[5.]]), array([3.5]), 2.5)
+        """
+        return cls._from_rows(gather_chunks(X, y, sample_weight))
 
     @classmethod
     def _from_rows(cls, rows: Gathered) -> Self:

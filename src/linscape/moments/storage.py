@@ -2,8 +2,6 @@
 
 import json
 import os
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from linscape.atomic import write_atomically
 from linscape.errors import UnreadableFile
+from linscape.moments.archives import DAMAGE, reason_of
 from linscape.moments.state import State, affine
 
 FORMAT = "linscape moments"
@@ -70,9 +69,7 @@ def load_state(path: str | os.PathLike[str]) -> State:
             f"cannot read moments from {file}: {error.strerror or 'not an .npz file'}; "
             "give a file written by Moments.save"
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError, EOFError) as error:
-        raise _foreign(file, error) from None
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise _foreign(file, error) from None
     if state is None:
         raise UnreadableFile(
@@ -84,10 +81,9 @@ def load_state(path: str | os.PathLike[str]) -> State:
 
 def _foreign(file: Path, error: Exception) -> UnreadableFile:
     """Return the error for a file that does not hold moments."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return UnreadableFile(
         f"expected {file} to be written by Moments.save, got a damaged or foreign file "
-        f"({reason}); save the moments again"
+        f"({reason_of(error)}); save the moments again"
     )
 
 

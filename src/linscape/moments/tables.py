@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from linscape.errors import InvalidData
 
-# Entries in a block: 8 MB.
-BLOCK = 2**20
+# Entries in a block: 16 MB.
+BLOCK = 2**21
 
 Block = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]
 
@@ -211,7 +211,9 @@ def check_numeric(
 
 
 def numeric_blocks(batches: Iterable[Any], layout: Layout, where: str) -> Iterator[Block]:
-    """Yield inputs, targets and weights of at most 8 MB (or one row) at a time.
+    """Yield inputs, targets and weights of at most 16 MB (or one row) at a time.
+
+    A block is valid until the next one: it may be a view of the batch.
 
     Raises
     ------
@@ -221,11 +223,36 @@ def numeric_blocks(batches: Iterable[Any], layout: Layout, where: str) -> Iterat
     width = len(layout.names) + len(layout.targets) + 1
     rows = max(BLOCK // width, 1)
     for batch in batches:
+        _check_nulls(batch, layout, where)
+        columns = {name: _direct(batch.column(name)) for name in layout.columns}
+        view = None if layout.categories else _side_by_side([columns[n] for n in layout.inputs])
         for start in range(0, batch.num_rows, rows):
-            piece = batch.slice(start, rows)
-            _check_nulls(piece, layout, where)
-            weight = None if layout.weight is None else _numbers(piece, layout.weight)
-            yield _inputs(piece, layout), _matrix(piece, layout.targets), weight
+            block = slice(start, min(start + rows, batch.num_rows))
+            piece = {name: column[block] for name, column in columns.items()}
+            count = block.stop - block.start
+            X = _inputs(piece, layout, count) if view is None else view[block]
+            weight = None if layout.weight is None else _numbers(piece[layout.weight])
+            yield X, _matrix(piece, layout.targets, count), weight
+
+
+def _direct(column: Any) -> Any:
+    """Return a column as an array without copying, where that is possible, else as it is."""
+    import pyarrow as pa
+
+    return column.to_numpy() if pa.types.is_float64(column.type) else column
+
+
+def _side_by_side(columns: Sequence[Any]) -> NDArray[np.float64] | None:
+    """Return the matrix of columns that lie at equal distances in memory, or None."""
+    if not all(isinstance(column, np.ndarray) for column in columns) or not len(columns[0]):
+        return None
+    starts = np.array([column.ctypes.data for column in columns])
+    steps = np.diff(starts)
+    step = int(steps[0]) if len(steps) else 0
+    if step < 0 or (steps != step).any():
+        return None
+    shape = (len(columns[0]), len(columns))
+    return np.lib.stride_tricks.as_strided(columns[0], shape, (8, step), writeable=False)
 
 
 def found_categories(batches: Iterable[Any], columns: Sequence[str]) -> dict[str, set[str]]:
@@ -235,7 +262,7 @@ def found_categories(batches: Iterable[Any], columns: Sequence[str]) -> dict[str
     found: dict[str, set[str]] = {name: set() for name in columns}
     for batch in batches:
         for name in columns:
-            values = pc.unique(_text(batch, name)).to_pylist()
+            values = pc.unique(_text(batch.column(name))).to_pylist()
             found[name].update(value for value in values if value is not None)
     return found
 
@@ -251,56 +278,56 @@ def _check_nulls(batch: Any, layout: Layout, where: str) -> None:
         )
 
 
-def _inputs(batch: Any, layout: Layout) -> NDArray[np.float64]:
+def _inputs(piece: Mapping[str, Any], layout: Layout, rows: int) -> NDArray[np.float64]:
     """Return the inputs as columns of numbers, categories as zeros and ones."""
     if not layout.categories:
-        return _matrix(batch, layout.inputs)
-    block = np.zeros((batch.num_rows, len(layout.names)), order="F")
+        return _matrix(piece, layout.inputs, rows)
+    block = np.zeros((rows, len(layout.names)), order="F")
     start = 0
     for name in layout.inputs:
         values = layout.categories.get(name)
         if values is None:
-            block[:, start] = _numbers(batch, name)
+            block[:, start] = _numbers(piece[name])
         else:
-            block[np.arange(batch.num_rows), start + _positions(batch, name, values)] = 1.0
+            block[np.arange(rows), start + _positions(piece[name], name, values)] = 1.0
         start += 1 if values is None else len(values)
     return block
 
 
-def _matrix(batch: Any, names: Sequence[str]) -> NDArray[np.float64]:
+def _matrix(piece: Mapping[str, Any], names: Sequence[str], rows: int) -> NDArray[np.float64]:
     """Columns of numbers side by side."""
-    block = np.empty((batch.num_rows, len(names)), order="F")
+    block = np.empty((rows, len(names)), order="F")
     for column, name in enumerate(names):
-        block[:, column] = _numbers(batch, name)
+        block[:, column] = _numbers(piece[name])
     return block
 
 
-def _numbers(batch: Any, name: str) -> NDArray[np.float64]:
-    """Return one column of numbers."""
+def _numbers(column: Any) -> NDArray[np.float64]:
+    """Return one column as numbers."""
     import pyarrow as pa
 
-    column = batch.column(name)
+    if isinstance(column, np.ndarray):
+        return column
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _text(batch: Any, name: str) -> Any:
+def _text(column: Any) -> Any:
     """Return one column as text."""
     import pyarrow as pa
 
-    column = batch.column(name)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     return column.cast(pa.string())
 
 
-def _positions(batch: Any, name: str, values: Sequence[str]) -> NDArray[np.intp]:
+def _positions(column: Any, name: str, values: Sequence[str]) -> NDArray[np.intp]:
     """Position of each row's category among `values`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = pc.index_in(_text(batch, name), value_set=pa.array(values, pa.string()))
+    found = pc.index_in(_text(column), value_set=pa.array(values, pa.string()))
     if found.null_count:  # a null inside a dictionary
         raise InvalidData(
             f"expected no missing entries, got some in {name!r}; fill in or drop these rows"

@@ -1,0 +1,39 @@
+"""Files mapped into memory, of which only the part in use stays there."""
+
+import mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def mapped(file: Path) -> mmap.mmap:
+    """Map a file for reading.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is empty.
+    """
+    if not file.stat().st_size:
+        raise OSError("the file is empty")
+    with file.open("rb") as stream:
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def mapping_of(array: Any) -> mmap.mmap | None:
+    """Return what lies behind an array that is mapped for reading only, else None."""
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    if array is None or array.mode != "r":  # pages changed in memory alone would be lost
+        return None
+    behind = array.base
+    while behind is not None and not isinstance(behind, mmap.mmap):
+        behind = getattr(behind, "base", None)
+    return behind
+
+
+def release(mapping: mmap.mmap) -> None:
+    """Give the pages back, where the system allows it; they are read again when asked for."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
