@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import linscape as ls
 from linscape.errors import InvalidData
+from linscape.torch import diagnose
 from linscape.torch.gathering import gather
 from linscape.torch.loss import DataTerm, row_gradients
 from linscape.torch.reading import read
@@ -89,7 +90,7 @@ def test_gradients_at_zero_are_those_of_autograd(kind, loss, target):
     target = target.double() if target.is_floating_point() else target
     zero = torch.zeros(6, 3, dtype=torch.float64, requires_grad=True)
     loss(zero, target).backward()
-    found = row_gradients(DataTerm(kind, 1.0, "sum", 6, threshold), target, 3)
+    _, found = row_gradients(DataTerm(kind, 1.0, "sum", 6, threshold), target, 3)
     torch.testing.assert_close(found, zero.grad, rtol=1e-12, atol=1e-14)
 
 
@@ -103,3 +104,10 @@ def test_layers_that_act_on_sequences_are_refused():
     x = torch.zeros(4, 5, 3, dtype=torch.float64)
     with pytest.raises(InvalidData, match="one vector a row"):
         gather(read(chain((3, 1))), SQUARE, [(x, torch.zeros(4, 5))])
+
+
+def test_binary_targets_outside_zero_and_one_are_refused():
+    x, _ = data(6, 3)
+    model = chain((3, 1))
+    with pytest.raises(InvalidData, match="from 0 to 1"):
+        diagnose(model, [(x, 2 + x[:, :1])], loss=nn.BCEWithLogitsLoss())

@@ -129,7 +129,7 @@ class GlobalMinimum:
         )
         return variance
 
-    def weights(self, rng: np.random.Generator | None = None) -> list[Array]:
+    def weights(self, rng: np.random.Generator | int | None = None) -> list[Array]:
         """Return weights that realise the minimum: rank-one layers of equal energy.
 
         With several outputs they are layers of equal energy too, one hidden unit for each mode;
@@ -137,7 +137,7 @@ class GlobalMinimum:
 
         Parameters
         ----------
-        rng : numpy.random.Generator, optional
+        rng : numpy.random.Generator or int, optional
             Draws what the loss does not depend on: the signs of the units, all plus by default, or
             with several outputs the orthonormal frames of the hidden layers.
 

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 def realised(
-    problem: Problem, predictor: Array, rng: np.random.Generator | None = None
+    problem: Problem, predictor: Array, rng: np.random.Generator | int | None = None
 ) -> list[Array]:
     """Return weights of the theorem's form for a problem's predictor, biases included.
 
@@ -33,6 +33,7 @@ def realised(
     rng : numpy.random.Generator, optional
         Draws the signs of the units, all plus by default; or the frames of the hidden layers.
     """
+    generator = None if rng is None else np.random.default_rng(rng)
     network = problem.network
     matrix = np.atleast_2d(predictor)
     if network.depth == 0:
@@ -46,12 +47,12 @@ def realised(
             network.hidden,
             weight_decay=network.weight_decay if any(network.weight_decay) else None,
             column_scale=deviations,
-            rng=rng,
+            rng=generator,
         )
     else:
         signs = None
-        if rng is not None:
-            signs = [rng.choice([-1.0, 1.0], size=width) for width in network.hidden]
+        if generator is not None:
+            signs = [generator.choice([-1.0, 1.0], size=width) for width in network.hidden]
         weights = solution_weights(network, matrix[0], signs)
     return weights if network.bias is False else with_free_biases(problem, weights)
 

@@ -46,7 +46,7 @@ class Solution:
     predictor: Array
     problem: Problem = field(repr=False)
 
-    def weights(self, rng: np.random.Generator | None = None) -> list[Array]:
+    def weights(self, rng: np.random.Generator | int | None = None) -> list[Array]:
         """Return weights that realise the solution, as :meth:`GlobalMinimum.weights` does."""
         return realised(self.problem, self.predictor, rng)
 

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from linscape.errors import NoExactSolution, OutOfRange
 from linscape.landscape.minimise import global_minimum
-from linscape.torch.answers import Answer
+from linscape.torch.answer import Answer
 from linscape.torch.limits import Limits
 from linscape.torch.setting import Setting
 
 Array = NDArray[np.float64]
+
+ZERO_IS_BEST = ("collapsed", "metastable", "collapsed or metastable")
 
 _MARGIN = 1.1  # on a critical gain that is known to 2 %
 _CONSTANT = 1e-6  # share of the variance that counts as none
@@ -29,8 +31,13 @@ _MEASURED = {
 def advice(setting: Setting, phase: Answer, ending: Answer, limits: Limits) -> tuple[str, ...]:
     """Return what to change, the most useful first; empty if nothing is known."""
     gain = ending.numbers.get("critical_gain")
-    if phase.verdict in ("collapsed", "metastable"):
+    if phase.verdict in ZERO_IS_BEST:
         return tuple(_lower_decay(setting, limits))
+    if phase.verdict == "undecided" and "lower" in phase.numbers:
+        factor = phase.numbers["lower"] / phase.numbers["level"]
+        return (
+            f"Multiply every weight_decay by less than {_down(factor)}: proven to learn there.",
+        )
     if phase.verdict == "undecided":
         return ("Lower the weight decay by a few percent, off the edge of the phase.",)
     if ending.verdict == "collapsed":
@@ -62,7 +69,7 @@ def explanation(setting: Setting, phase: Answer, gain: float | None) -> str | No
     if not constant_output(setting):
         return None
     start = "The model's output is constant over the data: "
-    if phase.verdict in ("collapsed", "metastable"):
+    if phase.verdict in ZERO_IS_BEST:
         return start + "zero is the global minimum at this decay; lower the decay."
     if phase.verdict == "learning" and setting.reading.depth > 1:
         restart = ""
@@ -124,10 +131,13 @@ def _about_kind(setting: Setting) -> Iterator[str]:
         yield from _sizes(setting)
     else:
         yield (
-            f"{', '.join(names)}: there is no linear part at zero. (a), (c) and the limits are of "
+            f"{', '.join(names)}: there is no linear part at zero. "
+            f"{'' if setting.unit_signal is not None else '(a), '}(c) and the limits are of "
             f"a linear net with slopes {_listed(reading.slopes)}, the mean of both sides: right "
             "about the critical decay for one hidden layer, symmetric inputs and a linear target, "
-            "and a rough guide elsewhere. Only (b) is about the model itself."
+            "and a rough guide elsewhere. "
+            + ("(a) and (b) are" if setting.unit_signal is not None else "Only (b) is")
+            + " about the model itself."
         )
 
 

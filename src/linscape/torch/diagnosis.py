@@ -1,24 +1,24 @@
 """Will this model collapse? One pass over the data, three answers, and what to do."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from linscape.dynamics.collapse import critical_gain
-from linscape.errors import InvalidData
 from linscape.torch import culprits
 from linscape.torch.advice import advice, constant_output, explanation, trust
-from linscape.torch.answers import Answer, ending_answer, phase_answer, trap_answer
-from linscape.torch.gathering import batch_of, check_model, gather
+from linscape.torch.answer import Answer
+from linscape.torch.answers import ending_answer, phase_answer
+from linscape.torch.gathering import check_model
 from linscape.torch.limits import limits
-from linscape.torch.loss import Loss, data_term
-from linscape.torch.operations import kept_random_state, mode
-from linscape.torch.reading import read
+from linscape.torch.loss import Loss
+from linscape.torch.operations import kept_random_state
 from linscape.torch.result import Diagnosis
 from linscape.torch.setting import Setting
+from linscape.torch.survey import survey
+from linscape.torch.trap import trap_answer
 
 _SMALL = 20_000  # weights up to which fresh starts are simulated
 _STARTS, _SHARE = 8, 0.875
@@ -87,41 +87,7 @@ def diagnose(
     """
     check_model(model)
     with kept_random_state(model):  # a loader that shuffles draws from it
-        return _diagnosed(*_gathered(model, loader, loss, optimizer), optimizer)
-
-
-def _gathered(
-    model: nn.Module, loader: Iterable[Any], loss: Loss, optimizer: torch.optim.Optimizer | None
-) -> tuple[Setting, list[str]]:
-    """Read the model, probe the loss and pass over the data."""
-    inputs, target = _first_batch(loader)
-    device = next(model.parameters()).device
-    example = inputs.to(device)
-    reading = read(model, example=example, optimizer=optimizer)
-    with mode(model, training=False), torch.no_grad():
-        output = model(example)
-    if output.ndim not in (1, 2) or len(output) != len(example):
-        raise InvalidData(
-            f"expected the model to return (rows, outputs), got shape {tuple(output.shape)}"
-        )
-    target = target.to(device)
-    mistakes = culprits.broadcast(loss, output, target)
-    term = data_term(loss, output, target)
-    reading = replace(reading, alpha=term.alpha)
-    gathered = gather(reading, term, loader)
-    return Setting(reading, term, gathered), mistakes
-
-
-def _first_batch(loader: Iterable[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    iterator = iter(loader)
-    if iterator is loader:
-        raise InvalidData(
-            "expected a loader that can be gone through more than once, such as a DataLoader or a "
-            "list of batches, got an iterator"
-        )
-    for item in iterator:
-        return batch_of(item)
-    raise InvalidData("expected a loader with at least one batch, got none")
+        return _diagnosed(*survey(model, loader, loss, optimizer), optimizer)
 
 
 def _diagnosed(

@@ -99,6 +99,12 @@ def ending(problem: Problem, weights: list[Array]) -> Ending:
     return Ending(_NAMES[label], gain, method, True)
 
 
+def learns(problem: Problem, weights: list[Array]) -> bool:
+    """Return whether descent from these weights is known or found to end away from zero."""
+    known = _known(problem)
+    return (_label(problem, weights, 1.0) if known is None else known[0]) == LEARNING
+
+
 def _known(problem: Problem) -> tuple[int, str] | None:
     if 0.0 in problem.network.weight_decay:
         if not np.any(problem.moments.C):

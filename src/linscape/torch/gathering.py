@@ -19,6 +19,7 @@ from linscape.torch.reading import Reading
 Array = NDArray[np.float64]
 
 _BLOCK = 4096  # rows whose moments are computed at once
+_KEPT = 1_000_000  # numbers up to which rows are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +37,12 @@ class Gathered:
         How many.
     product_of_norms : float
         E[‖∇ℓ(0, y)‖‖x‖], that of 2y for the square loss.
-    classes : int or None
-        Number of classes, where targets are classes.
+    loss_at_zero : float
+        E ℓ(0, y), of the loss of a row without its α.
+    features : ndarray or None
+    targets : tensor or None
+        x and y of every row, where moments do not say enough and the data are small: one hidden
+        layer with a kink at zero, or Huber's loss beside biases.
     dead : dict of str to float
         For each ReLU the share of its units that are at most zero on every row.
     preactivations : dict of str to float
@@ -49,6 +54,9 @@ class Gathered:
     batches: int
     rows: int
     product_of_norms: float
+    loss_at_zero: float
+    features: Array | None
+    targets: torch.Tensor | None
     dead: dict[str, float]
     preactivations: dict[str, float]
 
@@ -96,9 +104,12 @@ class _Pass:
         self.reading, self.term = reading, term
         self.device = next(reading.model.parameters()).device
         self.waiting: list[tuple[Array, Array, Array]] = []
+        self.kept: list[tuple[Array, torch.Tensor]] | None = None
+        if _needs_rows(reading, term):
+            self.kept = []
         self.moments: list[Moments | None] = [None, None]
         self.rows = self.batches = 0
-        self.product = 0.0
+        self.product = self.loss = 0.0
         self.alive: dict[str, torch.Tensor] = {}
         self.squares: dict[str, float] = {}
 
@@ -112,12 +123,19 @@ class _Pass:
         data, outputs = self.moments
         if data is None or outputs is None:
             raise InvalidData("expected a loader with at least one batch, got none")
+        features = targets = None
+        if self.kept is not None:
+            features = np.concatenate([x for x, _ in self.kept])
+            targets = torch.cat([y for _, y in self.kept])
         return Gathered(
             moments=data,
             outputs=outputs,
             batches=self.batches,
             rows=self.rows,
             product_of_norms=self.product / self.rows,
+            loss_at_zero=self.loss / self.rows,
+            features=features,
+            targets=targets,
             dead={key: 1 - float(alive.double().mean()) for key, alive in self.alive.items()},
             preactivations={
                 key: math.sqrt(total / self.rows) for key, total in self.squares.items()
@@ -144,20 +162,35 @@ class _Pass:
         self.rows, self.batches = self.rows + len(x), self.batches + 1
         gradient = 2 * y  # of the square loss at zero, up to its sign
         self.product += float(np.linalg.norm(gradient, axis=1) @ np.linalg.norm(x, axis=1))
+        self._keep(x, target.detach().cpu())
         self.waiting.append((x, y, f))
         if sum(len(part) for part, _, _ in self.waiting) >= _BLOCK:
             self._block()
 
+    def _keep(self, x: Array, target: torch.Tensor) -> None:
+        if self.kept is None:
+            return
+        self.kept.append((x, target))
+        if self.rows * (x.shape[1] + target[0].numel()) > _KEPT:
+            self.kept = None
+
     def _targets(self, target: torch.Tensor, outputs: int) -> Array:
+        """Return the targets; of another loss, those of the square loss of the same ∇ℓ(0, y)."""
         if self.term.kind == "square":
             if target.numel() != len(target) * outputs:
                 raise InvalidData(
                     f"expected targets of {outputs} values a row as the model returns, got shape "
                     f"{tuple(target.shape)}"
                 )
-            return _plain(target).reshape(len(target), outputs)
+            plain = _plain(target).reshape(len(target), outputs)
+            self.loss += float(np.sum(plain**2))
+            return plain
+        if self.term.kind == "binary cross-entropy" and not ((target >= 0) & (target <= 1)).all():
+            raise InvalidData("expected targets of binary cross-entropy from 0 to 1, got others")
         with torch.enable_grad():
-            return _plain(row_gradients(self.term, target, outputs)) / -2
+            total, gradients = row_gradients(self.term, target, outputs)
+        self.loss += total
+        return _plain(gradients) / -2
 
     def _look_at(self, where: str, name: str, values: torch.Tensor) -> None:
         self.squares[where] = self.squares.get(where, 0.0) + float(
@@ -175,6 +208,11 @@ class _Pass:
             new = Moments.from_arrays(x, flat)
             old = self.moments[k]
             self.moments[k] = new if old is None else old + new
+
+
+def _needs_rows(reading: Reading, term: DataTerm) -> bool:
+    kinked = reading.kind == "homogeneous" and reading.depth == 1
+    return reading.depth == 1 and (kinked or (term.kind == "Huber" and reading.bias is not False))
 
 
 def _plain(values: torch.Tensor) -> Array:

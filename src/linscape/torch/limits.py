@@ -74,10 +74,10 @@ class Limits:
 
 def limits(setting: Setting) -> Limits:
     """Return how far the knobs can go, in PyTorch's units."""
+    if not setting.is_square and not setting.reading.decoupled:
+        return _convex(setting)
     if setting.refusal is not None:
         return Limits()
-    if not setting.is_square:
-        return _convex(setting)
     problem, alpha = setting.problem, setting.reading.alpha
     critical = _asked(lambda: critical_weight_decay(problem))
     rate = _asked(lambda: critical_dropout(problem))
@@ -93,12 +93,15 @@ def limits(setting: Setting) -> Limits:
 
 
 def _convex(setting: Setting) -> Limits:
-    reading = setting.reading
-    if reading.depth != 1 or reading.kind != "linear" or reading.bias is not False:
-        return Limits()
+    """Return the threshold of one hidden layer, where a common decay moves nothing else."""
+    reading, at_zero = setting.reading, setting.reading.alpha * setting.gathered.loss_at_zero
+    constant = setting.constant
+    plain = reading.kind == "linear" and reading.bias != "decayed"
+    if reading.depth != 1 or not plain or constant is None:
+        return Limits(loss_at_zero=at_zero)
     level = 2 * math.sqrt(math.prod(setting.decays))
-    factor = setting.signal / level if level else math.inf
-    return Limits(decay_factor=factor, weight_decay=reading.alpha * setting.signal)
+    factor = constant.signal / level if level else math.inf
+    return Limits(at_zero, decay_factor=factor, weight_decay=reading.alpha * constant.signal)
 
 
 def _slope_factor(setting: Setting) -> float:

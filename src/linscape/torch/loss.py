@@ -126,18 +126,24 @@ def compares_all_pairs(loss: Loss, output: torch.Tensor, target: torch.Tensor) -
     return abs(as_it_is - matched) > _TOLERANCE * abs(matched)
 
 
-def row_gradients(term: DataTerm, target: torch.Tensor, outputs: int) -> torch.Tensor:
-    """Return ∇ℓ(0, y) of the loss of each row without its α, (B, m) in float64."""
-    zero = torch.zeros(len(target), outputs, dtype=torch.float64, requires_grad=True)
+def row_gradients(
+    term: DataTerm, target: torch.Tensor, outputs: int, constant: Any = 0.0
+) -> tuple[float, torch.Tensor]:
+    """Return Σ ℓ(b, y) over the rows, and ∇ℓ(b, y) of each, (B, m), at one constant output b.
+
+    Both are of the loss of a row without its α, in float64.
+    """
+    start = torch.zeros(len(target), outputs, dtype=torch.float64) + torch.as_tensor(constant)
+    start.requires_grad_(True)
     target = target.detach().cpu()
     if target.is_floating_point():
-        target = target.to(torch.float64).reshape(zero.shape)
+        target = target.to(torch.float64).reshape(start.shape)
     if term.kind == "Huber":
-        total = _huber(zero, target, float(term.threshold or 0))
+        total = _huber(start, target, float(term.threshold or 0))
     else:
-        total = _REFERENCES[term.kind](zero, target)
-    (gradient,) = torch.autograd.grad(total, zero)
-    return gradient.detach()
+        total = _REFERENCES[term.kind](start, target)
+    (gradient,) = torch.autograd.grad(total, start)
+    return float(total.detach()), gradient.detach()
 
 
 def _square(f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from linscape.torch.answers import Answer
+from linscape.torch.answer import Answer
 from linscape.torch.limits import Limits
 from linscape.torch.loss import DataTerm
 from linscape.torch.page import Section, as_html, as_text

@@ -75,12 +75,12 @@ class SubnetworkClass:
         """Return what the class rests on."""
         return SOURCE
 
-    def weights(self, rng: np.random.Generator | None = None) -> list[Array]:
+    def weights(self, rng: np.random.Generator | int | None = None) -> list[Array]:
         """Return weights of one point of the class.
 
         Parameters
         ----------
-        rng : numpy.random.Generator, optional
+        rng : numpy.random.Generator or int, optional
             Draws the live units and their signs, each point of the class being as likely; by
             default the first units are alive and all signs are plus.
 
@@ -89,7 +89,8 @@ class SubnetworkClass:
         OutOfRange
             If a weight does not fit a 64-bit float.
         """
-        return representative(self.problem, self.active, self.predictor, rng)
+        generator = None if rng is None else np.random.default_rng(rng)
+        return representative(self.problem, self.active, self.predictor, generator)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the class ready for JSON."""

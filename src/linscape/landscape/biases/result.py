@@ -31,12 +31,12 @@ class BiasedMinimum(GlobalMinimum):
 
     layers: tuple[Array, ...] = field(kw_only=True)
 
-    def weights(self, rng: np.random.Generator | None = None) -> list[Array]:
+    def weights(self, rng: np.random.Generator | int | None = None) -> list[Array]:
         """Return weights [W β] that attain the minimum: rank-one layers, units of one size.
 
         Parameters
         ----------
-        rng : numpy.random.Generator, optional
+        rng : numpy.random.Generator or int, optional
             Draws the signs of the units, which the loss does not depend on.
 
         Examples
@@ -79,11 +79,12 @@ class BiasedMinimum(GlobalMinimum):
         return np.array(offsets[::-1])
 
 
-def with_signs(layers: tuple[Array, ...], rng: np.random.Generator | None) -> list[Array]:
+def with_signs(layers: tuple[Array, ...], rng: np.random.Generator | int | None) -> list[Array]:
     """Return layers [W β] with the signs of their units drawn, or as they are."""
     if rng is None:
         return [layer.copy() for layer in layers]
-    signs = [rng.choice([-1.0, 1.0], size=len(layer)) for layer in layers[:-1]]
+    draw = np.random.default_rng(rng).choice
+    signs = [draw([-1.0, 1.0], size=len(layer)) for layer in layers[:-1]]
     ends = [np.ones(layers[0].shape[1] - 1), *signs, np.ones(len(layers[-1]))]
     return [
         after[:, None] * layer * np.append(before, 1.0)

@@ -43,7 +43,7 @@ class BiasedSolution(Solution):
     intercept: float
     layers: tuple[Array, ...] = field(repr=False)
 
-    def weights(self, rng: np.random.Generator | None = None) -> list[Array]:
+    def weights(self, rng: np.random.Generator | int | None = None) -> list[Array]:
         """Return weights [W β] that realise the solution, as :meth:`GlobalMinimum.weights` does."""
         return with_signs(self.layers, rng)
 

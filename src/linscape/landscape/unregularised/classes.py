@@ -62,19 +62,20 @@ class ModeClass:
         return SOURCE + "; their Theorem 1 for the kinds"
 
     def weights(
-        self, rng: np.random.Generator | None = None, *, kind: Asked | None = None
+        self, rng: np.random.Generator | int | None = None, *, kind: Asked | None = None
     ) -> list[Array]:
         """Return weights of one point of the class, as :func:`critical_point` draws them.
 
         Parameters
         ----------
-        rng : numpy.random.Generator, optional
+        rng : numpy.random.Generator or int, optional
             Source of randomness; by default the same point every time.
         kind : "strict", "non-strict" or None, default None
             As there.
         """
-        source = np.random.default_rng(0) if rng is None else rng
-        return critical_point(self.problem, modes=self.modes, kind=kind, rng=source)
+        return critical_point(
+            self.problem, modes=self.modes, kind=kind, rng=0 if rng is None else rng
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the class ready for JSON."""
