@@ -1,5 +1,8 @@
 """Sessions: `nox` runs lint, types and tests; `nox -s slow` the heavy batteries."""
 
+import tomllib
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
@@ -23,6 +26,20 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     session.run("pytest", "-q", "-n", "2", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest version of each dependency that pyproject.toml allows."""
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    names = ("plot", "sklearn", "dask", "certify", "explore", "test")
+    asked = [*project["dependencies"], *(part for name in names for part in extras[name])]
+    pins = [f"{part.replace('>=', '==')}.*" for part in asked if ">=" in part]
+    session.install(*pins, "-e", ".")
+    session.run(
+        "pytest", "-q", "-n", "2", "--ignore=tests/torch_", *session.posargs, env=ONE_THREAD
+    )
 
 
 @nox.session

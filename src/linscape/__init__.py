@@ -7,7 +7,7 @@ importing the package loads nothing heavy.
 import importlib
 from typing import Any
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 _NAMES = {
     "linscape.dynamics": (
