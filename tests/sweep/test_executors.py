@@ -115,17 +115,6 @@ def test_a_worker_that_is_not_ours_is_held_at_one_thread():
         assert on_one_thread(blas_threads) == {1}
 
 
-def test_without_threadpoolctl_the_environment_decides(monkeypatch):
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    with one_thread():
-        pass
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(MissingDependency, match="threadpoolctl"), one_thread():
-        pass
-
-
 class Breaking(Executor):
     """Runs some jobs, then breaks: when a job is submitted, or in the job."""
 

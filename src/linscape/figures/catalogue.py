@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from threadpoolctl import threadpool_limits
+
 from linscape.errors import InvalidOption
 from linscape.figures.reproduction import Advance, Reproduction
 
@@ -185,6 +187,7 @@ def reproduce(
     Returns
     -------
     Reproduction
+        Computed with one BLAS thread.
 
     Raises
     ------
@@ -199,7 +202,8 @@ def reproduce(
         if not CATALOGUE[name].data:
             raise InvalidOption(f"the figure {name!r} takes no data; leave data out")
         options["data"] = data
-    return run(**options)
+    with threadpool_limits(limits=1):  # small matrices: threads that wait for each other cost more
+        return run(**options)
 
 
 def draw(found: Reproduction) -> "Figure":

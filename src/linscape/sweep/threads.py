@@ -1,12 +1,11 @@
 """One BLAS thread: the last bits of a product may depend on how many there are."""
 
-import importlib
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from linscape.errors import MissingDependency
+from threadpoolctl import threadpool_limits
 
 # numba's too: its threads and those of other workers would fight for the same cores
 _VARIABLES = (
@@ -34,34 +33,12 @@ def one_thread_in_children() -> Iterator[None]:
                 os.environ[name] = value
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Hold the BLAS of this process, loaded already, at one thread.
-
-    Raises
-    ------
-    MissingDependency
-        If threadpoolctl is not installed and the environment does not ask for one thread.
-    """
-    with _limited():
-        yield
+def one_thread() -> AbstractContextManager[Any]:
+    """Hold the BLAS of this process, loaded already, at one thread."""
+    limited: AbstractContextManager[Any] = threadpool_limits(1)
+    return limited
 
 
 def keep_one_thread() -> None:
-    """Hold the BLAS of this process at one thread from now on; as `one_thread` does it."""
-    _limited()  # takes hold at once, and is let go of by __exit__ only
-
-
-def _limited() -> AbstractContextManager[Any]:
-    try:
-        limits: Any = importlib.import_module("threadpoolctl").threadpool_limits
-    except ImportError:
-        # the variables that OpenBLAS, MKL and BLIS read when they are loaded
-        if any(os.environ.get(name) == "1" for name in _VARIABLES[:2]):
-            return nullcontext()
-        raise MissingDependency(
-            "a sweep needs BLAS on one thread, so that its results do not depend on the number of "
-            "cores; pip install threadpoolctl, or set OMP_NUM_THREADS=1 before Python starts"
-        ) from None
-    limited: AbstractContextManager[Any] = limits(1)
-    return limited
+    """Hold the BLAS of this process at one thread from now on."""
+    threadpool_limits(1)  # takes hold at once, and is let go of by __exit__ only
