@@ -1,6 +1,7 @@
 """Sums over rows about a centre, block by block, without overflow, underflow or cancellation."""
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ class Accumulation:
 
     Where a column drifts far from its centre, the relative rounding of its variance grows, at
     worst by the ratio of the total weight to the weight of the first buffer.
+
+    While one buffer is multiplied in a thread, the next is filled; the sums are added in the same
+    order as without it.
 
     Parameters
     ----------
@@ -60,6 +64,9 @@ class Accumulation:
         self._label = label
         # The last column holds √w: one Gram product then gives all the sums.
         self._rows = np.empty((capacity, columns + 1), order="F" if order == "F" else "C")
+        self._spare: Matrix | None = None
+        self._worker: ThreadPoolExecutor | None = None
+        self._running: Future[None] | None = None
         self._filled = 0
         self._weighted = False
         self._centre: Vector | None = None
@@ -102,7 +109,7 @@ class Accumulation:
             self._filled += count
             start += count
             if self._filled == len(self._rows):
-                self._flush()
+                self._hand_over()
 
     def result(self) -> Centred:
         """Total weight, mean and covariance of all rows added.
@@ -112,7 +119,9 @@ class Accumulation:
         InvalidData
             If there are no rows, or none of positive weight.
         """
-        self._flush()
+        self._wait()
+        self._multiply(self._rows[: self._filled])
+        self._filled = 0
         if self._centre is None:
             raise InvalidData(
                 "expected rows of positive weight, got "
@@ -121,9 +130,26 @@ class Accumulation:
             )
         return centred_sums(self.weight, self._centre, self._exponents, self._gram)
 
-    def _flush(self) -> None:
-        """Add the buffered rows to the sums."""
-        rows, self._filled = self._rows[: self._filled], 0
+    def _hand_over(self) -> None:
+        """Let the full buffer be multiplied while the next one is filled."""
+        full, self._filled = self._rows, 0
+        if self._centre is None:  # the rows to come are centred by it
+            self._multiply(full)
+            return
+        self._wait()
+        self._rows = np.empty_like(full) if self._spare is None else self._spare
+        self._spare = full
+        self._worker = self._worker or ThreadPoolExecutor(max_workers=1)
+        self._running = self._worker.submit(self._multiply, full)
+
+    def _wait(self) -> None:
+        """Wait for the buffer that is being multiplied, and raise what it raised."""
+        if self._running is not None:
+            running, self._running = self._running, None
+            running.result()
+
+    def _multiply(self, rows: Matrix) -> None:
+        """Add rows of the buffer to the sums."""
         if not rows[:, -1].any():
             return
         with np.errstate(all="ignore"):
