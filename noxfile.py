@@ -24,7 +24,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    session.install("-e", ".[test]")
+    session.install("-e", ".[dev]")
     session.run("pytest", "-q", "-n", "2", *session.posargs, env=ONE_THREAD)
 
 

@@ -31,7 +31,8 @@ napoleon_use_rtype = False
 html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "linscape"
-html_static_path = []
+html_static_path = ["_static"]
+html_css_files = ["formulas.css"]
 html_copy_source = False
 html_theme_options = {"top_of_page_buttons": []}
 

@@ -69,3 +69,7 @@ def test_the_interval_is_in_the_title():
 def test_same_result_same_file(suffix):
     found = report(ls.Problem(*CASES["two minima"]))
     assert plots.rendered(drawn(found), suffix) == plots.rendered(drawn(found), suffix)
+
+
+def test_a_notebook_gets_a_picture():
+    assert plots.histogram({"a": [1.0, 2.0]}, label="x")._repr_png_().startswith(b"\x89PNG")

@@ -34,12 +34,12 @@ def rendered(figure: "Figure", suffix: str) -> bytes:
 
 
 def figure_class() -> "type[Figure]":
-    """Return matplotlib's Figure, or say what to install."""
+    """Return a matplotlib Figure that notebooks show, or say what to install."""
     try:
-        from matplotlib.figure import Figure
+        from linscape.plots.notebook import NotebookFigure
     except ImportError as error:
         raise MissingDependency(
             "a plot needs matplotlib, which is not installed; "
             'install it with pip install "linscape[plot]"'
         ) from error
-    return Figure
+    return NotebookFigure

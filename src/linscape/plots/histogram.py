@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.errors import InvalidOption
 from linscape.plots.figure import BLUE, ORANGE, SKY, figure_class
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ def histogram(
     ------
     MissingDependency
         If matplotlib is not installed.
-    ValueError
+    InvalidOption
         If there are no groups or more than four, or no finite number.
     """
     arrays = {name: np.ravel(np.asarray(values, dtype=float)) for name, values in groups.items()}
     finite = {name: array[np.isfinite(array)] for name, array in arrays.items()}
     together = np.concatenate([np.empty(0), *finite.values()])
     if not 1 <= len(arrays) <= len(_HATCHES) or not len(together):
-        raise ValueError(
+        raise InvalidOption(
             f"histogram needs one to four groups and a finite number, got {len(arrays)} groups "
             f"with {len(together)}"
         )
