@@ -263,3 +263,9 @@ def test_balance_that_cannot_be_is_refused(hidden, options, message):
 def test_what_is_not_understood_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         random_weights(problem(), rng=0, **options)
+
+
+def test_a_balancedness_below_rounding():
+    problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((2,)))
+    with pytest.raises(ls.errors.OutOfRange, match="below the rounding error"):
+        ls.balanced_weights(problem, balancedness=5e-324, rng=0)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import linscape as ls
 from cases import NOISES, tiny_net
@@ -291,3 +292,36 @@ def test_shapes_are_those_of_the_weights():
         problem, _, _, _ = tiny_net(outputs, "silent", bias, hidden=(4, 3))
         b = bias is not False
         assert problem.shapes == ((4, 2 + b), (3, 4 + b), (outputs, 3 + b))
+
+
+def test_no_weights_at_all_flatten_too():
+    problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((2,)))
+    weights = [np.zeros((0, 2, 1)), np.zeros((0, 1, 2))]
+    flat = problem.flatten(weights)
+    assert flat.shape == (0, 4)
+    for one, other in zip(problem.unflatten(flat), weights, strict=True):
+        assert one.shape == other.shape
+
+
+def test_batches_of_directions_that_do_not_broadcast():
+    problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((1,)))
+    weights, directions = ([np.ones((n, 1, 1))] * 2 for n in (2, 3))
+    with pytest.raises(InvalidWeights, match="broadcast"):
+        problem.hessian_product(weights, directions)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        sparse.csr_array(np.eye(2)),
+        np.array(2.0),
+        None,
+        3,
+        iter([1]),
+        [[[1.0], [1.0, 2.0]], [[1.0]]],
+    ],
+)
+def test_weights_that_have_no_shapes(weights):
+    problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((1,)))
+    with pytest.raises(InvalidWeights):
+        problem.loss(weights)

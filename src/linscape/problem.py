@@ -133,7 +133,17 @@ class Problem:
 
         `directions` has the shapes of `weights`, with batch axes in front for several at once.
         """
-        return self._hessian(self._checked(weights))(self._checked(directions))
+        matrices, tangents = self._checked(weights), self._checked(directions)
+        batches = matrices[0].shape[:-2], tangents[0].shape[:-2]
+        try:
+            np.broadcast_shapes(*batches)
+        except ValueError:
+            raise InvalidWeights(
+                "the batch axes of weights and directions must broadcast, got {} and {}".format(
+                    *batches
+                )
+            ) from None
+        return self._hessian(matrices)(tangents)
 
     def hessian_operator(self, weights: Weights) -> "LinearOperator":
         """Return the Hessian at `weights` as a scipy LinearOperator.
@@ -206,7 +216,8 @@ class Problem:
         """Return all weights in one vector, layers in order, each in C order."""
         matrices = self._checked(weights)
         batch = matrices[0].shape[:-2]
-        return np.concatenate([matrix.reshape(*batch, -1) for matrix in matrices], axis=-1)
+        parts = [matrix.reshape(*batch, math.prod(matrix.shape[-2:])) for matrix in matrices]
+        return np.concatenate(parts, axis=-1)
 
     def unflatten(self, vector: ArrayLike) -> list[Array]:
         """Return the weight matrices that :meth:`flatten` makes `vector` of."""
@@ -304,19 +315,28 @@ class Problem:
 
     def _checked(self, weights: Weights) -> list[Array]:
         expected = self.shapes
-        if isinstance(weights, str) or not hasattr(weights, "__len__"):
+        try:
+            count = -1 if isinstance(weights, str) else len(weights)
+        except TypeError:  # no length, or none that says how many there are
+            count = -1
+        if count < 0:
             raise InvalidWeights(
                 f"weights are a list of {len(expected)} matrices of shapes {list(expected)}, "
                 f"got {type(weights).__name__}"
             )
-        if len(weights) != len(expected):
+        if count != len(expected):
             raise InvalidWeights(
-                f"expected {len(expected)} weight matrices of shapes {list(expected)}, "
-                f"got {len(weights)}"
+                f"expected {len(expected)} weight matrices of shapes {list(expected)}, got {count}"
             )
         matrices = []
         for position, (weight, shape) in enumerate(zip(weights, expected, strict=True)):
-            matrix = np.asarray(weight)
+            try:
+                matrix = np.asarray(weight)
+            except ValueError as error:
+                raise InvalidWeights(
+                    f"weights[{position}] must be a real matrix of shape {shape}, got rows of "
+                    "different lengths"
+                ) from error
             if matrix.dtype.kind not in "fiub" or matrix.shape[-2:] != shape:
                 raise InvalidWeights(
                     f"weights[{position}] must be a real matrix of shape {shape}, "

@@ -323,3 +323,12 @@ def test_balanced_starts_stay_balanced():
     _, problem, _ = net((4, 2))
     path = flow(problem, balanced_weights(problem, rng=0), [0.0, 3.0], record=("balancedness",))
     np.testing.assert_allclose(path["balancedness"], 0, atol=1e-9)
+
+
+def test_subnormal_weights_do_not_halt_the_steps():
+    """Their absolute error underflowed to zero, and the step size became NaN for ever."""
+    problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((1,)))
+    still = ls.Problem(ls.Moments([[0.0]], [0.0], 1.0), ls.Network((1,)))
+    for one in (problem, still):
+        trajectory = flow(one, [[[1e-323]], [[-5e-324]]], [0.0, 1.0], max_steps=50)
+        np.testing.assert_allclose(trajectory["loss"], [1.0, 1.0], rtol=1e-15)

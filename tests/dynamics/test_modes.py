@@ -11,6 +11,7 @@ from scipy.integrate import solve_ivp
 
 from linscape.dynamics.closed_forms import mode_strength, mode_time
 from linscape.dynamics.closed_forms.graded import graded_basis
+from linscape.errors import OutOfRange
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4, 7, 30])
@@ -147,3 +148,11 @@ def test_graded_bases_are_those_of_150_digits(seed):
         P = np.array(P.tolist(), dtype=float).reshape(6, 6)
     np.testing.assert_allclose(Q.T @ Q, np.eye(3), atol=1e-13)
     np.testing.assert_allclose(Q @ Q.T, P, atol=1e-9)  # conditioning of random 3×3 minors
+
+
+def test_a_share_of_the_limit_that_underflows():
+    values = {"start": 1e-8, "signal": 1.0, "curvature": 5e-324, "layers": 3}
+    with pytest.raises(OutOfRange, match="rescale"):
+        mode_strength([0.0], **values)
+    with pytest.raises(OutOfRange, match="rescale"):
+        mode_time(1e-7, **values)

@@ -85,3 +85,10 @@ def test_paths_need_hidden_layers():
     problem = ls.Problem(ls.Moments(np.eye(2), np.eye(2), np.eye(2)), ls.Network(()))
     with pytest.raises(ls.errors.NoExactSolution, match="hidden layer"):
         ls.mode_path(problem, weight_decay=[0.1])
+
+
+def test_path_of_a_single_flat_target():
+    """A = c = E[y²] = 1, one hidden layer: the predictor is 1 − γ, and zero from γ = 1 on."""
+    problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((2,)))
+    path = ls.mode_path(problem, weight_decay=[0.25, 2.0])
+    np.testing.assert_allclose(path.sizes, [[0.75], [0.0]], rtol=1e-10)

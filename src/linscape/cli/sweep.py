@@ -51,7 +51,7 @@ def sweep(
     from linscape.cli.page import print_rows
     from linscape.sweep import run
 
-    folder = Path(store) if store is not None else Path(spec).with_suffix(".store")
+    folder = Path(store) if store is not None else _beside(Path(spec))
     try:
         found = run(
             spec,
@@ -75,6 +75,11 @@ def sweep(
         print_rows(_rows(found))
     if found.counts["failed"]:
         raise typer.Exit(1)
+
+
+def _beside(spec: Path) -> Path:
+    """Return the default store; of a name such as "." too, which the reader will refuse."""
+    return spec.parent / f"{spec.stem}.store"
 
 
 def _rows(found: "Sweep") -> list["Row"]:

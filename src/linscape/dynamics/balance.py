@@ -6,12 +6,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidWeights, OutOfRange
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
 
 
+@guarded
 def imbalances(weights: Sequence[ArrayLike]) -> list[Array]:
     r"""Return Δ_j = W_{j+1}ᵀW_{j+1} − W_jW_jᵀ for every hidden layer j = 1, …, D.
 
@@ -50,6 +52,7 @@ def imbalances(weights: Sequence[ArrayLike]) -> list[Array]:
     return _in_range(result)
 
 
+@guarded
 def balancedness(weights: Sequence[ArrayLike]) -> float | Array:
     r"""Return max_j ‖Δ_j‖₂, the largest spectral norm of the :func:`imbalances`.
 
@@ -89,6 +92,7 @@ def balancedness(weights: Sequence[ArrayLike]) -> float | Array:
     return float(largest) if np.ndim(largest) == 0 else np.asarray(largest)
 
 
+@guarded
 def imbalance_rates(problem: Problem, weights: Sequence[ArrayLike]) -> list[Array]:
     r"""Return dΔ_j/dt under gradient flow Ẇ = −∇L, from the laws of balance.
 

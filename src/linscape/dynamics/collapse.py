@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidNetwork, InvalidOption
 from linscape.initialisation import Scheme, random_weights
 from linscape.landscape.phases import phase
@@ -96,6 +97,7 @@ class CriticalGain:
         }
 
 
+@guarded
 def critical_gain(
     problem: Problem,
     *,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.collapse import (
     COLLAPSED,
     UNDECIDED,
@@ -15,7 +16,7 @@ from linscape.dynamics.collapse import (
     known_end,
 )
 from linscape.dynamics.course import whole_number
-from linscape.errors import InvalidNetwork
+from linscape.errors import InvalidNetwork, InvalidOption
 from linscape.initialisation import Scheme, random_weights
 from linscape.landscape.trap import TrapRadius, trap_radius
 from linscape.problem import Problem
@@ -116,6 +117,7 @@ class CollapseShare:
         }
 
 
+@guarded
 def collapse_share(
     problem: Problem,
     *,
@@ -169,7 +171,7 @@ def collapse_share(
         If a layer has no decay: zero then attracts nothing.
     NoExactSolution
         For networks with biases.
-    ValueError
+    InvalidOption
         If an option lies outside its range.
 
     Examples
@@ -232,12 +234,12 @@ def _check(
     confidence: float,
 ) -> None:
     if isinstance(schemes, str) or not len(schemes):
-        raise ValueError(f"schemes must be a sequence of one scheme or more, got {schemes!r}")
+        raise InvalidOption(f"schemes must be a sequence of one scheme or more, got {schemes!r}")
     check_gains(gains)
     whole_number(starts, "starts", 1)
     whole_number(max_steps, "max_steps", 1)
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}")
+        raise InvalidOption(f"confidence must lie between 0 and 1, got {confidence!r}")
 
 
 def check_gains(gains: Sequence[float]) -> None:
@@ -245,4 +247,4 @@ def check_gains(gains: Sequence[float]) -> None:
     array = np.asarray(gains)
     number = array.dtype.kind in "fiu" and array.ndim == 1 and array.size > 0
     if not number or not np.all(np.isfinite(array) & (array > 0)):
-        raise ValueError(f"gains must be one or more positive finite numbers, got {gains!r}")
+        raise InvalidOption(f"gains must be one or more positive finite numbers, got {gains!r}")

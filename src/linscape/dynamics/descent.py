@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.course import (
     Every,
     check_loss_limit,
@@ -27,6 +28,7 @@ from linscape.problem import Problem
 Array = NDArray[np.float64]
 
 
+@guarded
 def descend(
     problem: Problem,
     weights: Sequence[ArrayLike],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.descent import descend
 from linscape.dynamics.sharpness import sharpness
 from linscape.errors import InvalidOption
@@ -56,6 +57,7 @@ class DivergenceStepSize:
         return {name: _json(np.asarray(value).tolist()) for name, value in vars(self).items()}
 
 
+@guarded
 def divergence_step_size(
     problem: Problem,
     weights: Sequence[ArrayLike],

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.collapse_share import check_gains
 from linscape.dynamics.course import step_sizes, whole_number
 from linscape.dynamics.descent import descend
@@ -78,6 +79,7 @@ class EndStateMap:
         }
 
 
+@guarded
 def end_state_map(
     problem: Problem,
     *,

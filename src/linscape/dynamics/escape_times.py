@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.course import Every
 from linscape.dynamics.descent import descend
-from linscape.errors import NoExactSolution
+from linscape.errors import InvalidOption, NoExactSolution
 from linscape.landscape.classify import classify
 from linscape.landscape.unregularised.values import CriticalValues, critical_values
 from linscape.problem import Problem
@@ -72,7 +73,7 @@ class EscapeTimes:
         from scipy.stats import binom
 
         if not 0 < confidence < 1:
-            raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}")
+            raise InvalidOption(f"confidence must lie between 0 and 1, got {confidence!r}")
         ordered = np.sort(self.steps, axis=None)
         rank = int(binom.ppf((1 - confidence) / 2, len(ordered), 0.5))
         if rank < 1:
@@ -96,6 +97,7 @@ class EscapeTimes:
         }
 
 
+@guarded
 def escape_times(
     problem: Problem,
     weights: Sequence[ArrayLike],
@@ -143,7 +145,7 @@ def escape_times(
         value is lower.
     InvalidWeights
         If weights or perturbation do not fit the network.
-    ValueError
+    InvalidOption
         If an option lies outside its range.
 
     Examples
@@ -159,7 +161,7 @@ def escape_times(
     ('strict saddle', True)
     """
     if not 0 < share < 1:
-        raise ValueError(f"share must lie between 0 and 1, got {share!r}")
+        raise InvalidOption(f"share must lie between 0 and 1, got {share!r}")
     values = critical_values(problem)
     kind = classify(problem, [np.asarray(matrix) for matrix in weights]).kind
     if kind == "not critical":

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.integration import System, integrate
 from linscape.dynamics.laws import BalanceLaws
 from linscape.dynamics.recording import measures
@@ -16,8 +17,10 @@ from linscape.problem import Problem
 Array = NDArray[np.float64]
 
 _DENSE = 600  # weights up to which the Hessian is formed
+_TINY = np.finfo(np.float64).tiny  # an absolute error of zero would halt the steps
 
 
+@guarded
 def flow(
     problem: Problem,
     weights: Sequence[ArrayLike],
@@ -102,7 +105,7 @@ def flow(
                 np.concatenate([start[net], extra]),
                 at,
                 rtol=rtol,
-                atol=rtol * _scales(problem, start[net], laws),
+                atol=np.maximum(rtol * _scales(problem, start[net], laws), _TINY),
                 max_steps=max_steps,
             )
             states[here] = path.states[:, :size]

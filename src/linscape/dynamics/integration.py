@@ -72,7 +72,8 @@ def _explicit(system: System, start: Array, end: float, rtol: float, atol: Array
     with np.errstate(all="ignore"):
         solver = DOP853(lambda _, y: system.field(y), 0.0, start, end, rtol=rtol, atol=atol)
     if not np.isfinite(solver.h_abs):  # the trial step of scipy's guess left the range
-        solver.h_abs = 1e-3 * np.abs(start).max() / np.abs(solver.f).max()
+        fastest = np.abs(solver.f).max()
+        solver.h_abs = 1e-3 * np.abs(start).max() / fastest if fastest > 0 else end
     return solver
 
 

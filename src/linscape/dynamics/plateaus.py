@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.trajectory import Coordinate, Trajectory
-from linscape.errors import OutOfRange
+from linscape.errors import InvalidOption, OutOfRange
 from linscape.landscape.unregularised.modes import Modes, data_modes
 from linscape.landscape.unregularised.values import CriticalValue, CriticalValues, values_of
 from linscape.problem import Problem
@@ -131,6 +132,7 @@ class _Visit(NamedTuple):
     at: _Level
 
 
+@guarded
 def plateaus(
     problem: Problem,
     trajectory: Trajectory,
@@ -177,7 +179,7 @@ def plateaus(
         If the network has decay or noise.
     OutOfRange
         If there are more than 4096 critical values and `values` is not given.
-    ValueError
+    InvalidOption
         If "loss" was not recorded, or `tolerance` is out of its range.
 
     Examples
@@ -194,9 +196,9 @@ def plateaus(
     [((), 5.0, True), ((0,), 1.0, True), ((0, 1), 0.0, False)]
     """
     if not 0 < tolerance <= 0.25:
-        raise ValueError(f"tolerance must be above 0 and at most 0.25, got {tolerance!r}")
+        raise InvalidOption(f"tolerance must be above 0 and at most 0.25, got {tolerance!r}")
     if "loss" not in trajectory.values:
-        raise ValueError('plateaus needs "loss" among the values recorded; give record=("loss",)')
+        raise InvalidOption('plateaus needs "loss" among the recorded; give record=("loss",)')
     modes = data_modes(problem)
     every = values_of(problem, modes)
     levels = list(_levels(every, _looked_for(every) if values is None else values))

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.closed_forms import aligned_flow, mode_time
-from linscape.errors import NoExactSolution
+from linscape.errors import InvalidOption, NoExactSolution
 from linscape.initialisation import balanced_weights
 from linscape.landscape.unregularised.modes import Modes, data_modes
 from linscape.problem import Problem
@@ -129,6 +130,7 @@ class SaddleToSaddle:
         }
 
 
+@guarded
 def saddle_to_saddle(
     problem: Problem, *, strength: float, tolerance: float = 0.05
 ) -> SaddleToSaddle:
@@ -171,7 +173,7 @@ def saddle_to_saddle(
     ------
     NoExactSolution
         If a hypothesis fails; the message names it.
-    ValueError
+    InvalidOption
         If `strength` or `tolerance` is out of its range.
 
     References
@@ -195,16 +197,16 @@ def saddle_to_saddle(
     True
     """
     if not 0 < tolerance < 0.5:
-        raise ValueError(f"tolerance must lie between 0 and 0.5, got {tolerance!r}")
+        raise InvalidOption(f"tolerance must lie between 0 and 0.5, got {tolerance!r}")
     if not 0 < strength < math.inf:
-        raise ValueError(f"strength must be a positive finite number, got {strength!r}")
+        raise InvalidOption(f"strength must be a positive finite number, got {strength!r}")
     modes = data_modes(problem)
     if modes.learned == 0:
         raise NoExactSolution("x and y do not covary: there is no mode to learn")
     product, signals, curvatures = _start(problem, modes, strength)
     limit = float(np.min(signals / curvatures))
     if strength >= limit:
-        raise ValueError(
+        raise InvalidOption(
             f"strength must be below that of every mode at the minimum, the least of which is "
             f"{limit:.6g}; got {strength!r}"
         )

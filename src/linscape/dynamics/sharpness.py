@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.problem import Problem
 
 Array = NDArray[np.float64]
@@ -12,6 +13,7 @@ Array = NDArray[np.float64]
 _DENSE = 300  # variables up to which all eigenvalues are cheaper than a few products
 
 
+@guarded
 def sharpness(problem: Problem, weights: Sequence[ArrayLike]) -> float | Array:
     """Return the largest eigenvalue λ_max of the Hessian of L, numerically.
 

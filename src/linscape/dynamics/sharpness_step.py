@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.sharpness import sharpness
 from linscape.errors import NoExactSolution
 from linscape.landscape.minimise import global_minimum
@@ -13,6 +14,7 @@ from linscape.problem import Problem
 Array = NDArray[np.float64]
 
 
+@guarded
 def sharpness_step_size(problem: Problem, weights: Sequence[ArrayLike]) -> float | Array:
     r"""Return η = 1/(2λ), λ the larger sharpness of the start and of the global minimum.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.balance import balancedness
 from linscape.errors import InvalidOption, NoExactSolution, OutOfRange
 from linscape.landscape.interval import json_value
@@ -140,6 +141,7 @@ class _Theorem:
         return np.asarray(best)
 
 
+@guarded
 def safe_step_size(
     problem: Problem, weights: Sequence[ArrayLike], *, delta: float | None = None
 ) -> SafeStepSize:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.course import (
     Every,
     check_loss_limit,
@@ -30,6 +31,7 @@ Noise = Literal["dropout", "gaussian"]
 _RUNNING, _DIVERGED = STATUSES.index("running"), STATUSES.index("diverged")
 
 
+@guarded
 def descend_stochastic(
     X: ArrayLike,
     y: ArrayLike,

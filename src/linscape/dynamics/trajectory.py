@@ -3,8 +3,6 @@
 import json
 import math
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from linscape.atomic import write_atomically
 from linscape.errors import UnreadableFile
+from linscape.moments.archives import DAMAGE, reason_of
 
 Array = NDArray[np.float64]
 Coordinate = Literal["step", "time"]
@@ -149,9 +148,7 @@ class Trajectory:
                 f"cannot read a trajectory from {file}: {error.strerror or 'not an .npz file'}; "
                 "give a file written by Trajectory.save"
             ) from None
-        except (ValueError, TypeError, KeyError, AttributeError, EOFError) as error:
-            raise _foreign(file, error) from None
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        except DAMAGE as error:
             raise _foreign(file, error) from None
         if trajectory is None:
             raise UnreadableFile(
@@ -171,10 +168,9 @@ def _plain(value: Any) -> Any:
 
 def _foreign(file: Path, error: Exception) -> UnreadableFile:
     """Return the error for a file that does not hold a trajectory."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
     return UnreadableFile(
         f"expected {file} to be written by Trajectory.save, got a damaged or foreign file "
-        f"({reason}); run the descent again and save it"
+        f"({reason_of(error)}); run the descent again and save it"
     )
 
 

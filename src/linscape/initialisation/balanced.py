@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from linscape.errors import InvalidOption
+from linscape.arguments import guarded
+from linscape.errors import InvalidOption, OutOfRange
 from linscape.initialisation.schemes import (
     batch_axes,
     orthogonal,
@@ -19,6 +20,7 @@ from linscape.problem import Problem
 Array = NDArray[np.float64]
 
 
+@guarded
 def balanced_weights(
     problem: Problem,
     *,
@@ -196,7 +198,14 @@ def _unbalanced_net(weights: list[Array], generators: list[Any], delta: float) -
     upper = 1.0
     while excess(upper) < 0:
         upper *= 2
-    return moved(float(brentq(excess, 0.0, upper, xtol=1e-300, rtol=1e-15)))
+    try:
+        root = float(brentq(excess, 0.0, upper, xtol=1e-300, rtol=1e-15))
+    except (RuntimeError, ValueError):  # the excess is all rounding
+        raise OutOfRange(
+            f"a balancedness of {delta!r} is below the rounding error of these weights; give a "
+            "larger one, or 0"
+        ) from None
+    return moved(root)
 
 
 def _check_balance(widths: list[int], scale: float, imbalance: float, balancedness: float) -> None:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidOption
 from linscape.problem import Problem
 
@@ -22,6 +23,7 @@ _VARIANCE: dict[str, Callable[[int, int], float]] = {
 }
 
 
+@guarded
 def random_weights(
     problem: Problem,
     *,

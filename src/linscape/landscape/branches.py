@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidNetwork
 from linscape.landscape.energy.branching import Curvature, undecided
 from linscape.landscape.energy.energy import Energy, log_decay_unit, power_sum, square_sum_slope
@@ -86,6 +87,7 @@ class Branches:
         }
 
 
+@guarded
 def branches(problem: Problem, *, weight_decay: ArrayLike) -> Branches:
     """Follow every solution along a path of common weight decays.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidOption, InvalidWeights
 from linscape.landscape.by_curvature import classified_by_curvature
 from linscape.landscape.classification import Classification
@@ -9,6 +10,7 @@ from linscape.landscape.unregularised.classification import classified
 from linscape.problem import Problem, Weights
 
 
+@guarded
 def classify(problem: Problem, weights: Weights, *, tolerance: float = 1e-6) -> Classification:
     r"""Say what kind of critical point weights are, or that they are none.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidData, InvalidNetwork
 from linscape.landscape.interval import real_numbers
 from linscape.landscape.trap import Constants, log
@@ -17,6 +18,7 @@ from linscape.spectrum import linear_moments
 Array = NDArray[np.float64]
 
 
+@guarded
 def convex_trap_radius(bound: float, *, weight_decay: float | Sequence[float], depth: int) -> float:
     r"""Return R such that max_k ‖W_k‖_F < R flows to zero, for any convex loss.
 
@@ -62,6 +64,7 @@ def convex_trap_radius(bound: float, *, weight_decay: float | Sequence[float], d
     return Constants(depth, decays, log(bound) - math.log(2), math.inf).radius("layers")
 
 
+@guarded
 def relu_trap_radius(
     bound: float,
     *,
@@ -112,6 +115,7 @@ def _chain(depth: int, **options: Any) -> Network:
     return Network((1,) * int(depth), **options)
 
 
+@guarded
 def cross_entropy_moment(
     class_means: ArrayLike, frequencies: ArrayLike, *, output_bias: bool = False
 ) -> Array:
@@ -158,6 +162,7 @@ def cross_entropy_moment(
     return moment
 
 
+@guarded
 def square_loss_moment(problem: Problem) -> Array:
     """Return B = E[∇ℓ(0, y) xᵀ] = −2αCᵀ of the problem's own loss α‖f − y‖², (m, d).
 

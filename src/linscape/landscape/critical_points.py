@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from linscape.arguments import guarded
 from linscape.landscape.atlas import SubnetworkClass, decayed_critical_points
 from linscape.landscape.unregularised.classes import ModeClass, unregularised_critical_points
 from linscape.problem import Problem
 
 
+@guarded
 def critical_points(problem: Problem) -> Sequence[SubnetworkClass | ModeClass]:
     """Return every critical point of the loss, anywhere in weight space, in classes.
 

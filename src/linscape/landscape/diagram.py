@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidNetwork
 from linscape.landscape.energy.many import Gains, largest_gains
 from linscape.landscape.energy.sums import tabulate
@@ -77,6 +78,7 @@ class PhaseDiagram:
         }
 
 
+@guarded
 def phase_diagram(
     moments: Moments,
     *,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidNetwork, InvalidOption
 from linscape.landscape.energy.energy import Energy, ridge_error, ridge_gain
 from linscape.landscape.energy.thresholds import learning_threshold
@@ -89,6 +90,7 @@ class CriticalDepth:
         return asdict(self)
 
 
+@guarded
 def critical_signal(problem: Problem) -> CriticalSignal:
     """Return how weak the signal may get: P* grows with ‖E[xy]‖^{2D}, in depth D ≥ 1.
 
@@ -126,6 +128,7 @@ def critical_signal(problem: Problem) -> CriticalSignal:
     return CriticalSignal(factor, factor * _signal_norm(energy.spectrum), (lower, upper))
 
 
+@guarded
 def critical_dropout(problem: Problem) -> CriticalDropout:
     """Return the largest common dropout that learns: P* falls with the inflation as τ^{1−D}.
 
@@ -165,6 +168,7 @@ def critical_dropout(problem: Problem) -> CriticalDropout:
     return CriticalDropout(rate, noise, exponential(log_inflation))
 
 
+@guarded
 def critical_depth(problem: Problem, *, largest: int = 64) -> CriticalDepth:
     """Return which depths learn with the problem's common width, noise and decay.
 

@@ -1,5 +1,6 @@
 """The global minimum of any problem that a theorem covers."""
 
+from linscape.arguments import guarded
 from linscape.landscape.biases import decayed_bias_minimum
 from linscape.landscape.krylov import krylov_minimum
 from linscape.landscape.minimum import GlobalMinimum
@@ -7,6 +8,7 @@ from linscape.landscape.solver import undecayed_minimum
 from linscape.problem import Problem
 
 
+@guarded
 def global_minimum(problem: Problem) -> GlobalMinimum:
     r"""Return the global minimum of the loss over all weights, exactly.
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from linscape.arguments import guarded
 from linscape.landscape.biases.free import (
     equivalent_with_free_biases,
     is_centred,
@@ -24,6 +25,7 @@ from linscape.problem import Problem
 __all__ = ["CriticalWeightDecay", "Phase", "critical_weight_decay", "phase"]
 
 
+@guarded
 def critical_weight_decay(problem: Problem) -> CriticalWeightDecay:
     r"""Return the largest weight decays that still learn, and that still have a solution.
 
@@ -79,6 +81,7 @@ def critical_weight_decay(problem: Problem) -> CriticalWeightDecay:
     return critical_from_levels(learning, existence, network.log_decay_product, network.depth)
 
 
+@guarded
 def phase(problem: Problem) -> Phase:
     """Return the phase of a problem.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidNetwork, NoExactSolution
 from linscape.landscape.floor import Floor, proven_floor
 from linscape.landscape.minimise import global_minimum
@@ -69,6 +70,7 @@ class SearchedMinimum:
         }
 
 
+@guarded
 def search_minimum(
     problem: Problem, *, starts: int = 8, rng: np.random.Generator | int = 0
 ) -> SearchedMinimum:

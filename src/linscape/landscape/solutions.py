@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidOption, NoExactSolution
 from linscape.landscape.biases.free import equivalent_with_free_biases
 from linscape.landscape.biases.solutions import as_decayed_solutions, biased_solutions
@@ -22,6 +23,7 @@ Array = NDArray[np.float64]
 _INDEX: dict[Kind, int | None] = {"minimum": 0, "saddle": 1, "fold": None}
 
 
+@guarded
 def solutions(problem: Problem) -> list[Solution]:
     """Return every solution by energy, zero first.
 
@@ -82,6 +84,7 @@ def solutions(problem: Problem) -> list[Solution]:
     return found
 
 
+@guarded
 def energy_curve(problem: Problem, energies: ArrayLike) -> Array:
     """Return F(K) = E[y²] + D·K − cᵀ[τA + P K^{−D}]⁻¹c at the energies K ≥ 0.
 

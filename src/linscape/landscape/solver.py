@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.enclosure import UNIT_ROUNDOFF
 from linscape.errors import OutOfRange
 from linscape.landscape.assembly import GainBounds, assembled
@@ -54,6 +55,7 @@ def undecayed_minimum(problem: Problem) -> GlobalMinimum:
     return _minimum(problem, spectra(problem), source)
 
 
+@guarded
 def global_minima(moments: Moments, networks: Iterable[Network]) -> list[GlobalMinimum]:
     """Return the :func:`linscape.global_minimum` of each network on the same data.
 

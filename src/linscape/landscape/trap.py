@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidWeights, NoExactSolution
 from linscape.landscape.interval import exponential, json_value
 from linscape.problem import Problem, Weights
@@ -124,6 +125,7 @@ class InTrap:
         return {key: json_value(value) for key, value in asdict(self).items()}
 
 
+@guarded
 def trap_radius(problem: Problem) -> TrapRadius:
     r"""Return sets around zero that gradient flow and small-step descent provably take to zero.
 
@@ -185,6 +187,7 @@ def trap_radius(problem: Problem) -> TrapRadius:
     )
 
 
+@guarded
 def in_trap(problem: Problem, weights: Weights) -> InTrap:
     """Return whether `weights` lie in one of the sets of :func:`trap_radius`.
 

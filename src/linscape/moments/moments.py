@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.errors import InvalidMoments
 from linscape.moments.arrays import Gathered, gather, labels
 from linscape.moments.centred import check_range
 from linscape.moments.chunks import gather_chunks
@@ -20,11 +21,13 @@ from linscape.moments.state import State, identity
 from linscape.moments.storage import load_state, save_state
 from linscape.moments.validation import (
     Matrix,
+    Vector,
     centred_matrix,
     check_positive,
     joint_matrix,
     joint_mean,
     name_tuple,
+    real_array,
     row_count,
 )
 
@@ -322,17 +325,27 @@ class Moments(Description):
 
     def apply(self, vector: ArrayLike) -> NDArray[np.float64]:
         """Return E[xxᵀ]v, for v of shape (d,)."""
-        v = np.asarray(vector, dtype=np.float64)
+        v = self._vector(vector)
         if isinstance(self._state, OperatorState):
             return self._state.product(v)
         return np.asarray(self.A @ v)
 
     def apply_covariance(self, vector: ArrayLike) -> NDArray[np.float64]:
         """Return E[(x - E x)(x - E x)ᵀ]v, for v of shape (d,)."""
-        v = np.asarray(vector, dtype=np.float64)
+        v = self._vector(vector)
         if isinstance(self._state, OperatorState):
             return self._state.covariance_product(v)
         return np.asarray(self.covariance_x @ v)
+
+    def _vector(self, given: ArrayLike) -> Vector:
+        """Return a vector of one entry per input, checked."""
+        vector = real_array(given, "the vector")
+        if vector.shape != (self.inputs,):
+            raise InvalidMoments(
+                f"expected a vector of {self.inputs} entries, one per input, got shape "
+                f"{vector.shape}; pass one vector at a time"
+            )
+        return vector
 
     def __add__(self, other: object) -> "Moments":
         """Moments of the rows of both.

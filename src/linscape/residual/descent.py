@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidData, OutOfRange
 from linscape.moments import Moments
 from linscape.residual.norm import checked_layers
@@ -56,6 +57,7 @@ class ResidualDescent:
         }
 
 
+@guarded
 def residual_descend(
     moments: Moments, layers: int, *, step_size: float, steps: int
 ) -> ResidualDescent:

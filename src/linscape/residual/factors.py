@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import NoExactSolution
 from linscape.residual.norm import ResidualNormBound, residual_norm_bound
 from linscape.residual.polar import checked_map, polar
@@ -60,6 +61,7 @@ class ResidualFactors:
         return {"factors": self.factors.tolist(), **parts, "bound": self.bound.to_dict()}
 
 
+@guarded
 def residual_factors(R: ArrayLike, layers: int) -> ResidualFactors:
     r"""Factor R into layers near the identity, (I + A_l) ⋯ (I + A_1) = R.
 

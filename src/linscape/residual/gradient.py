@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidMoments
 from linscape.moments import Moments
 from linscape.residual.objective import checked_factors, residual_problem
@@ -52,6 +53,7 @@ class ResidualGradientBound:
         return asdict(self)
 
 
+@guarded
 def residual_gradient_bound(moments: Moments, factors: ArrayLike) -> ResidualGradientBound:
     r"""Check Theorem 2.2 of Hardt and Ma at the layers A_1, …, A_l of a linear residual net.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidNetwork
 from linscape.residual.polar import Determinant, checked_map, determinant_of, polar, rounding
 from linscape.residual.shares import best_shares
@@ -60,6 +61,7 @@ class ResidualNormBound:
         return {key: "inf" if value == math.inf else value for key, value in values.items()}
 
 
+@guarded
 def residual_norm_bound(R: ArrayLike, layers: int) -> ResidualNormBound:
     r"""Bound the norm that the layers of a linear residual net need to compute R.
 

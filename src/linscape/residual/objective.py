@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidMoments, InvalidWeights
 from linscape.moments import Moments
 from linscape.network import Network
@@ -12,6 +13,7 @@ from linscape.residual.norm import checked_layers
 Array = NDArray[np.float64]
 
 
+@guarded
 def residual_problem(moments: Moments, layers: int) -> Problem:
     r"""Return the problem of a linear residual net, E‖(I + A_l) ⋯ (I + A_1)x − y‖².
 

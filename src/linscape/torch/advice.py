@@ -33,6 +33,8 @@ def advice(setting: Setting, phase: Answer, ending: Answer, limits: Limits) -> t
     gain = ending.numbers.get("critical_gain")
     if phase.verdict in ZERO_IS_BEST:
         return tuple(_lower_decay(setting, limits))
+    if phase.verdict == "undecided" and phase.numbers.get("level") == 0:
+        return ()  # no decay that could be lowered
     if phase.verdict == "undecided" and "lower" in phase.numbers:
         factor = phase.numbers["lower"] / phase.numbers["level"]
         return (

@@ -112,7 +112,8 @@ def _softmax_constant(rates: Array, mu: float) -> Array | None:
         if np.max(np.abs(gradient)) < 1e-15:
             break
         hessian = np.diag(s) - np.outer(s, s) + 2 * mu * np.eye(len(b))
-        step, size = np.linalg.solve(hessian, gradient), 1.0
+        # a decay below rounding leaves the common part of b free: it stays zero
+        step, size = np.linalg.lstsq(hessian, gradient, rcond=None)[0], 1.0
         while value(b - size * step) > value(b) and size > 1e-8:
             size /= 2
         b = b - size * step

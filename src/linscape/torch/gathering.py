@@ -78,12 +78,21 @@ def batch_of(item: Any) -> tuple[torch.Tensor, torch.Tensor]:
             f"expected the loader to yield pairs of tensors (inputs, targets), got {shown}"
         )
     x, y = item
+    if any(part.is_meta or part.is_complex() or part.layout != torch.strided for part in item):
+        raise InvalidData(
+            f"expected dense tensors of real numbers that are in memory, got {_kinds(x)} and "
+            f"{_kinds(y)}"
+        )
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or not len(x):
         raise InvalidData(
             f"expected as many inputs as targets, at least one, got shapes {tuple(x.shape)} and "
             f"{tuple(y.shape)}"
         )
     return x, y
+
+
+def _kinds(part: torch.Tensor) -> str:
+    return f"{part.dtype} ({part.layout}, on {part.device})"
 
 
 def gather(reading: Reading, term: DataTerm, loader: Iterable[Any]) -> Gathered:
@@ -117,7 +126,14 @@ class _Pass:
         """Gather it all."""
         with mode(self.reading.model, training=False), torch.no_grad():
             for item in loader:
-                self._batch(*batch_of(item))
+                x, y = batch_of(item)
+                try:
+                    self._batch(x, y)
+                except RuntimeError as error:  # torch's
+                    raise InvalidData(
+                        f"the model fails on inputs of shape {tuple(x.shape)}, {x.dtype}, in batch "
+                        f"{self.batches + 1}: {str(error).splitlines()[0]}"
+                    ) from error
         if self.waiting:
             self._block()
         data, outputs = self.moments
@@ -159,6 +175,11 @@ class _Pass:
             )
         x, f = _plain(features), _plain(values)
         y = self._targets(target, f.shape[1])
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise InvalidData(
+                f"expected finite inputs and targets, got NaN or infinite ones in batch "
+                f"{self.batches + 1}"
+            )
         self.rows, self.batches = self.rows + len(x), self.batches + 1
         gradient = 2 * y  # of the square loss at zero, up to its sign
         self.product += float(np.linalg.norm(gradient, axis=1) @ np.linalg.norm(x, axis=1))
@@ -227,12 +248,17 @@ def check_model(model: nn.Module) -> None:
     Raises
     ------
     InvalidData
-        For models without parameters, on the meta device, in half precision, or with NaN.
+        For what is no model, and models without parameters, not initialised, on the meta device,
+        in half precision, or with NaN.
     """
+    if not isinstance(model, nn.Module):
+        raise InvalidData(f"expected a model, a torch.nn.Module, got {model!r}"[:200])
     parameters = dict(model.named_parameters())
     if not parameters:
         raise InvalidData("expected a model with parameters, got none; nothing is to be trained")
     for name, parameter in parameters.items():
+        if isinstance(parameter, nn.UninitializedParameter):
+            raise InvalidData(f"{name} has no shape yet; call the model on a batch first")
         if parameter.is_meta:
             raise InvalidData(
                 f"{name} is on the meta device, which holds no weights; make the model on a real "

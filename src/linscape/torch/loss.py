@@ -88,6 +88,10 @@ def data_term(loss: Loss, output: torch.Tensor, target: torch.Tensor) -> DataTer
     >>> data_term(torch.nn.MSELoss(reduction="sum"), f, y).alpha
     8.0
     """
+    for name, part in (("output", output), ("target", target)):
+        if not isinstance(part, torch.Tensor) or part.ndim == 0 or not len(part):
+            shown = tuple(part.shape) if isinstance(part, torch.Tensor) else type(part).__name__
+            raise InvalidData(f"expected {name} to be a tensor with one row or more, got {shown}")
     probe = _Probe(loss, output, target)
     size = len(output)
     for kind, reference in _REFERENCES.items():
@@ -237,13 +241,16 @@ class _Probe:
                 f"the loss fails on outputs {tuple(f.shape)} and targets of this loader: {line}; "
                 "call it on a batch by hand"
             ) from None
-        return value / float(reference(f.double(), y if self.classes else y.double()))
+        known = float(reference(f.double(), y if self.classes else y.double()))
+        return value / known if known else math.nan
 
     def _constant(
         self, quotient: Callable[[int, float], float]
     ) -> tuple[float, Literal["mean", "sum"]] | None:
         values = {rows: [quotient(rows, size) for size in _SIZES for _ in "ab"] for rows in _ROWS}
         if not all(max(v) - min(v) <= self.tolerance * min(v) for v in values.values()):
+            return None
+        if not all(min(v) > 0 for v in values.values()):  # of a loss that is always zero
             return None
         few, many = (sum(values[rows]) / len(values[rows]) for rows in _ROWS)
         if abs(few - many) <= self.tolerance * few:

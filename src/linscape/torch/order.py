@@ -179,6 +179,8 @@ def _observed(model: nn.Module, example: torch.Tensor) -> tuple[Operation, ...]:
     try:
         with mode(model, training=False), torch.no_grad():
             model(example)
+    except Exception as error:  # whatever a forward raises
+        raise _failure(example, error) from error
     finally:
         for handle in handles:
             handle.remove()
@@ -196,6 +198,13 @@ def _observed(model: nn.Module, example: torch.Tensor) -> tuple[Operation, ...]:
             raise step
         steps.append(step)
     return tuple(steps)
+
+
+def _failure(example: torch.Tensor, error: Exception) -> InvalidData:
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return InvalidData(
+        f"the model fails on the example of shape {tuple(example.shape)}, {example.dtype}: {line}"
+    )
 
 
 def _check_reproduced(
@@ -219,13 +228,10 @@ def _run_alike(
         torch.manual_seed(0)
         try:
             one = model(example.clone())
-        except RuntimeError as error:
-            raise InvalidData(
-                f"the model fails on the example of shape {tuple(example.shape)}: "
-                f"{str(error).splitlines()[0]}"
-            ) from None
+        except Exception as error:  # whatever a forward raises
+            raise _failure(example, error) from None
         torch.manual_seed(0)
         try:
             return one, applied(operations, example.clone(), training=training)
-        except RuntimeError:
+        except (RuntimeError, ValueError, TypeError, IndexError):
             return one, None

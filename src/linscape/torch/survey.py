@@ -9,7 +9,7 @@ from torch import nn
 
 from linscape.errors import InvalidData
 from linscape.torch import culprits
-from linscape.torch.gathering import batch_of, gather
+from linscape.torch.gathering import batch_of, check_model, gather
 from linscape.torch.loss import Loss, data_term
 from linscape.torch.operations import mode
 from linscape.torch.reading import read
@@ -21,6 +21,7 @@ def survey(
 ) -> tuple[Setting, list[str]]:
     """Read the model, probe the loss and pass over the data."""
     inputs, target = first_batch(loader)
+    check_model(model)
     device = next(model.parameters()).device
     example = inputs.to(device)
     reading = read(model, example=example, optimizer=optimizer)
@@ -40,7 +41,12 @@ def survey(
 
 def first_batch(loader: Iterable[Any]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the first inputs and targets of a loader that can be gone through again."""
-    iterator = iter(loader)
+    try:
+        iterator = iter(loader)
+    except TypeError:
+        raise InvalidData(
+            f"expected a loader that yields pairs of tensors, got {type(loader).__name__}"
+        ) from None
     if iterator is loader:
         raise InvalidData(
             "expected a loader that can be gone through more than once, such as a DataLoader or a "

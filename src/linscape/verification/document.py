@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from linscape.arguments import guarded
 from linscape.errors import NoExactSolution
 from linscape.verification.statement import FORMAT, VERSION
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from linscape.landscape import GlobalMinimum
 
 
+@guarded
 def certificate_document(minimum: "GlobalMinimum") -> dict[str, Any]:
     r"""Return a certificate of a global minimum, ready for JSON, that :func:`verify` re-proves.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.balance import balancedness
 from linscape.dynamics.closed_forms.modes import mode_strength
 from linscape.dynamics.closed_forms.setting import TOLERANCE, Setting, setting, single_net
@@ -62,6 +63,7 @@ class AlignedFlow:
         return {name: getattr(self, name).tolist() for name in names} | {"source": self.source}
 
 
+@guarded
 def aligned_flow(problem: Problem, weights: Sequence[ArrayLike], times: ArrayLike) -> AlignedFlow:
     r"""Return gradient flow Ẇ = −∇L from a balanced, aligned start of any depth, in closed form.
 

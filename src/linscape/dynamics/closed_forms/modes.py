@@ -1,13 +1,15 @@
 """One mode of a balanced net of N layers: the time it needs to a strength, and back."""
 
 import math
+import sys
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, hyp2f1, poch
 
+from linscape.arguments import guarded
 from linscape.dynamics.times import checked_times
-from linscape.errors import InvalidOption
+from linscape.errors import InvalidOption, OutOfRange
 
 Array = NDArray[np.float64]
 
@@ -16,6 +18,7 @@ _NEAREST = 40.0  # 1 − z = e^{−40} is below the rounding of 1
 _SMALLEST = 700.0  # e^{−700} is about the smallest float
 
 
+@guarded
 def mode_time(
     strength: float, *, start: float, signal: float, curvature: float, layers: int
 ) -> float:
@@ -82,12 +85,13 @@ def mode_time(
         power = 2 - 2 / layers
         return float(((u / u_0) ** -power - 1) * u_0**-power / (2 * layers * curvature * power))
     if layers == 2:
-        return (math.log(u / u_0) - math.log((s - curvature * u) / (s - curvature * u_0))) / (4 * s)
-    log_z, log_start = (math.log(curvature * x / abs(s)) / layers for x in (u, u_0))
+        return (_log(u / u_0) - _log((s - curvature * u) / (s - curvature * u_0))) / (4 * s)
+    log_z, log_start = (_log(curvature * x / abs(s)) / layers for x in (u, u_0))
     ticks = _ticks(np.array(log_z), log_start, math.copysign(1.0, s), layers)
     return float(ticks * u_0 ** (2 / layers - 1) / (2 * abs(s)))
 
 
+@guarded
 def mode_strength(
     times: ArrayLike, *, start: float, signal: float, curvature: float, layers: int
 ) -> Array:
@@ -112,6 +116,8 @@ def mode_strength(
     ------
     InvalidOption
         If a number is out of its range.
+    OutOfRange
+        If a ratio of the numbers is too large or too small for a 64-bit float.
 
     Examples
     --------
@@ -136,7 +142,7 @@ def mode_strength(
         decline = 1 + 2 * layers * curvature * power * t * u_0**power
         return np.asarray(sign * u_0 * decline ** (-1 / power))
     ticks = 2 * abs(s) * t * u_0 ** (1 - 2 / layers)
-    log_start = math.log(curvature * u_0 / abs(s)) / layers
+    log_start = _log(curvature * u_0 / abs(s)) / layers
     log_z = _inverse(ticks, log_start, math.copysign(1.0, s), layers)
     strength: Array = u_0 * np.exp(layers * (log_z - log_start))
     low, high = sorted((u_0, sign * _limit(start, signal, curvature, layers)))
@@ -158,9 +164,19 @@ def _growth(x: Array) -> Array:
     return np.where(x == 0, 1.0, np.expm1(safe) / safe)
 
 
+def _log(ratio: float) -> float:
+    """Return its logarithm; it is positive but for what has left the range."""
+    if not sys.float_info.min <= ratio < math.inf:
+        raise OutOfRange(
+            f"a ratio of strengths leaves the range of 64-bit floats, got {ratio!r}; rescale "
+            "start, signal and curvature"
+        )
+    return math.log(ratio)
+
+
 def _exponential_time(strength: float, start: float, signal: float, curvature: float) -> float:
     left = (signal - curvature * strength) / (signal - curvature * start)
-    return -math.log(left) / (2 * curvature)
+    return -_log(left) / (2 * curvature)
 
 
 def _limit(start: float, signal: float, curvature: float, layers: int) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.dynamics.balance import imbalances
 from linscape.dynamics.closed_forms.graded import graded_basis
 from linscape.dynamics.closed_forms.setting import TOLERANCE, setting, single_net
@@ -65,6 +66,7 @@ class TwoLayerFlow:
         }
 
 
+@guarded
 def two_layer_flow(
     problem: Problem, weights: Sequence[ArrayLike], times: ArrayLike
 ) -> TwoLayerFlow:

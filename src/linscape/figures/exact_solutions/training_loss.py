@@ -190,7 +190,7 @@ def _named(decays: Array) -> str:
 def _stuck(arrays: dict[str, Array]) -> Claim:
     rest, least = settled(arrays), arrays["signal"][0]
     at_least = np.stack([_losses(arrays, name)[:, :, 0] for name in ACTIVATIONS])
-    stuck = np.all(at_least > STUCK, axis=(0, 1))
+    stuck = np.all(at_least > STUCK, axis=(0, 1)) & rest
     return Claim(
         "for a weak enough signal ReLU and Tanh networks from Kaiming's start end at the trivial "
         "solution",

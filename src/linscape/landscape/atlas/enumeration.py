@@ -5,6 +5,7 @@ import math
 import operator
 from collections.abc import Iterable, Iterator
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidNetwork, NoExactSolution, OutOfRange
 from linscape.landscape.atlas.classes import SubnetworkClass
 from linscape.landscape.atlas.subnetwork import dimension, multiplicity, subproblem
@@ -17,6 +18,7 @@ Active = tuple[int, ...]
 LARGEST = 10_000  # sub-networks in one answer
 
 
+@guarded
 def decayed_critical_points(
     problem: Problem, *, active: Iterable[int] | None = None
 ) -> tuple[SubnetworkClass, ...]:

@@ -2,6 +2,7 @@
 
 import math
 
+from linscape.arguments import guarded
 from linscape.landscape.biases.attained import attained, best_fit, layers
 from linscape.landscape.biases.enumeration import Place, enumerated
 from linscape.landscape.biases.free import with_free_biases
@@ -11,6 +12,7 @@ from linscape.problem import Problem
 from linscape.spectrum import spectra
 
 
+@guarded
 def bias_only_states(problem: Problem) -> list[BiasState]:
     r"""Return every state in which hidden biases add to a constant output, the lowest loss first.
 

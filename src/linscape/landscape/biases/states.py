@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.enclosure import UNIT_ROUNDOFF
 from linscape.errors import InvalidNetwork
 from linscape.landscape.biases.windows import is_nontrivial
@@ -60,6 +61,7 @@ class BiasState:
         return {name: getattr(self, name) for name in names}
 
 
+@guarded
 def trivial_state(problem: Problem) -> BiasState:
     r"""Return the state in which everything but the output bias is zero.
 

@@ -4,6 +4,7 @@ All four are thresholds for the common weight decay γ, or for the geometric mea
 unequal ones, in the units of the problem's reduction. The problem's own decays do not enter.
 """
 
+from linscape.arguments import guarded
 from linscape.landscape.bounds.bound import SOURCE, Bound, Kind
 from linscape.landscape.bounds.extremes import COVERED, SMALLEST, Extremes
 from linscape.landscape.bounds.isotropic import log_existence, log_learning
@@ -14,6 +15,7 @@ EXISTENCE = "a solution other than zero exists"
 _LEARNING = "a solution other than zero is a global minimum"
 
 
+@guarded
 def existence_necessary(problem: Problem) -> Bound:
     r"""Return the weight decay above which zero is the only solution: (14).
 
@@ -60,6 +62,7 @@ def existence_necessary(problem: Problem) -> Bound:
     return _decay(found, level, strict, "necessary", EXISTENCE, "(14)", "")
 
 
+@guarded
 def existence_sufficient(problem: Problem) -> Bound:
     r"""Return a weight decay up to which a solution other than zero exists: (15).
 
@@ -107,6 +110,7 @@ def existence_sufficient(problem: Problem) -> Bound:
     return _decay(found, level, strict, "sufficient", EXISTENCE, "(15)", misprint)
 
 
+@guarded
 def learning_sufficient(problem: Problem) -> Bound:
     r"""Return a weight decay up to which a nontrivial solution is a global minimum: (18).
 
@@ -154,6 +158,7 @@ def learning_sufficient(problem: Problem) -> Bound:
     return _decay(found, level, strict, "sufficient", _LEARNING, "(18)", misprint)
 
 
+@guarded
 def learning_necessary(problem: Problem) -> Bound:
     """Return the weight decay above which zero alone is the global minimum: (18) with a_min.
 

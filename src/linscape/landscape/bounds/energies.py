@@ -2,6 +2,7 @@
 
 import math
 
+from linscape.arguments import guarded
 from linscape.enclosure import UNIT_ROUNDOFF
 from linscape.errors import NoExactSolution
 from linscape.landscape.bounds.bound import SOURCE, Bound
@@ -19,6 +20,7 @@ _SOLUTION = "a solution other than zero has this energy"
 _ISOTROPY = 1e-10
 
 
+@guarded
 def two_layer_energy(problem: Problem) -> tuple[Bound, Bound]:
     r"""Return the least and the largest energy of the nontrivial solution, for D = 1: (8).
 
@@ -69,6 +71,7 @@ def two_layer_energy(problem: Problem) -> tuple[Bound, Bound]:
     return _lower(lower, "(8)"), _upper(upper, "(8)")
 
 
+@guarded
 def isotropic_energy(problem: Problem) -> Bound:
     r"""Return the energy of the nontrivial solution for D = 1 and E[xxᵀ] = s²I: (104), (105).
 
@@ -128,6 +131,7 @@ def isotropic_energy(problem: Problem) -> Bound:
     )
 
 
+@guarded
 def deep_energy(problem: Problem) -> tuple[Bound, Bound]:
     r"""Return the least and the largest energy of any nontrivial solution: (16).
 

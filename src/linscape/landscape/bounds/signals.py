@@ -2,6 +2,7 @@
 
 import math
 
+from linscape.arguments import guarded
 from linscape.landscape.bounds.bound import SOURCE, Bound, Kind
 from linscape.landscape.bounds.decays import EXISTENCE
 from linscape.landscape.bounds.extremes import (
@@ -21,6 +22,7 @@ _MISPRINT = (
 )
 
 
+@guarded
 def signal_sufficient(problem: Problem) -> Bound:
     r"""Return the signal ‖E[xy]‖² from which a solution other than zero exists: (20).
 
@@ -68,6 +70,7 @@ def signal_sufficient(problem: Problem) -> Bound:
     return _signal(found, "sufficient", "(20)", _printed(problem, found), _MISPRINT)
 
 
+@guarded
 def signal_necessary(problem: Problem) -> Bound:
     r"""Return the signal ‖E[xy]‖² below which zero is the only solution: (20) with a_min.
 

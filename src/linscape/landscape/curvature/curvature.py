@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidOption, InvalidWeights
 from linscape.landscape.curvature.lanczos import spectrum_ends
 from linscape.landscape.curvature.subspace import seen_directions
@@ -80,6 +81,7 @@ class Curvature:
         }
 
 
+@guarded
 def curvature(
     problem: Problem,
     weights: Weights,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linscape import propagation
+from linscape.arguments import guarded
 from linscape.errors import InvalidOption, OutOfRange
 from linscape.landscape.curvature.curvature import single
 from linscape.landscape.curvature.subspace import AllDirections, SeenDirections, seen_directions
@@ -56,6 +57,7 @@ class Inertia:
         return {**asdict(self), "counts": None if self.counts is None else list(self.counts)}
 
 
+@guarded
 def inertia(problem: Problem, weights: Weights, *, tolerance: float = 1e-12) -> Inertia:
     r"""Return how many eigenvalues of the Hessian at `weights` are negative, zero and positive.
 

@@ -6,11 +6,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidWeights
 
 Triple = tuple[int, int, int]
 
 
+@guarded
 def structured_inertia(
     eigenvalues: ArrayLike,
     modes: Sequence[int],
@@ -102,6 +104,7 @@ def structured_inertia(
     return _filled(negative, positive, widths)
 
 
+@guarded
 def zero_residual_inertia(
     left_ranks: Sequence[int], right_ranks: Sequence[int], widths: Sequence[int]
 ) -> Triple:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from linscape.errors import InvalidMoments, NeedsDenseMoments
+from linscape.errors import InvalidMoments, InvalidOption, NeedsDenseMoments
 from linscape.lanczos import Lanczos
 from linscape.landscape.krylov.quadrature import Quadrature
 from linscape.landscape.theorems import require_one_output
@@ -47,7 +47,7 @@ class Expansion:
     def __init__(self, problem: Problem, steps: int = MOST_STEPS) -> None:
         require_one_output(problem)
         if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
-            raise ValueError(f"expected steps a positive whole number, got {steps!r}")
+            raise InvalidOption(f"expected steps a positive whole number, got {steps!r}")
         apply, start, self.second_moment_y = _data(problem)
         _check_finite(start)
         self.process = Lanczos(apply, start) if np.any(start) else None

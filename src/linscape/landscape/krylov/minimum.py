@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.enclosure import UNIT_ROUNDOFF
-from linscape.errors import OutOfRange
+from linscape.errors import InvalidOption, OutOfRange
 from linscape.landscape.energy.candidates import Gain, largest_gain
 from linscape.landscape.energy.energy import Energy, ridge_error, ridge_gain
 from linscape.landscape.energy.thresholds import learning_threshold
@@ -49,6 +50,7 @@ class _Bracket(NamedTuple):
         return self.above.value - self.below.value <= noise
 
 
+@guarded
 def krylov_minimum(problem: Problem, *, gap: float = GAP, steps: int = MOST_STEPS) -> GlobalMinimum:
     r"""Return the global minimum from products with E[xxᵀ] alone.
 
@@ -102,7 +104,7 @@ def krylov_minimum(problem: Problem, *, gap: float = GAP, steps: int = MOST_STEP
     (0.75, 0.25, 1)
     """
     if isinstance(gap, bool) or not isinstance(gap, int | float) or not 0 < gap < math.inf:
-        raise ValueError(f"expected gap a positive number, got {gap!r}")
+        raise InvalidOption(f"expected gap a positive number, got {gap!r}")
     expansion, theorem = Expansion(problem, steps), covering_theorem(problem)
     if expansion.process is None:
         return krylov_zero(problem, problem.data_factor * expansion.second_moment_y, theorem)

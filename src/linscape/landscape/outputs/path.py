@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidNetwork, NoExactSolution
 from linscape.landscape.interval import real_numbers
 from linscape.landscape.minimum import GlobalMinimum
@@ -47,6 +48,7 @@ class ModePath:
         return {name: getattr(self, name).tolist() for name in arrays} | {"source": self.source}
 
 
+@guarded
 def mode_path(problem: Problem, *, weight_decay: ArrayLike) -> ModePath:
     """Return the singular values of the global minimum's predictor at each of several decays.
 
@@ -96,7 +98,9 @@ def mode_path(problem: Problem, *, weight_decay: ArrayLike) -> ModePath:
     ordered = [minima[k] for k in range(len(decays))]
     return ModePath(
         weight_decay=decays,
-        sizes=np.array([np.linalg.svd(g.predictor, compute_uv=False) for g in ordered]),
+        sizes=np.array(
+            [np.linalg.svd(np.atleast_2d(g.predictor), compute_uv=False) for g in ordered]
+        ),
         loss=np.array([g.loss for g in ordered]),
         lower=np.array([g.lower for g in ordered]),
         upper=np.array([g.upper for g in ordered]),

@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from linscape.arguments import guarded
 from linscape.errors import NoExactSolution
 from linscape.landscape.energy.energy import Energy, log_decay_unit
 from linscape.landscape.energy.thresholds import existence_threshold, learning_threshold
@@ -80,6 +81,7 @@ class ModePhases:
 SOURCE = "separation over the singular values of E[xyᵀ] (inputs of one variance, no noise)"
 
 
+@guarded
 def mode_phases(problem: Problem) -> ModePhases:
     r"""Return the phase of every mode of several outputs, and the decays at which they change.
 

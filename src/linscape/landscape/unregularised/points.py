@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidOption, NoExactSolution
 from linscape.landscape.factors import orthonormal_frame
 from linscape.landscape.realisation import with_free_biases
@@ -25,6 +26,7 @@ _ASKED: dict[Any, Asked] = {"strict saddle": "strict", "non-strict saddle": "non
 _LEAST, _MOST = 0.5, 2.0  # singular values of the random changes of basis
 
 
+@guarded
 def critical_point(
     problem: Problem,
     *,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.landscape.minimise import global_minimum
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.unregularised.modes import require_unregularised
@@ -77,6 +78,7 @@ class ReducedRank:
         }
 
 
+@guarded
 def reduced_rank(problem: Problem) -> ReducedRank:
     r"""Solve the deep problem and the rank-constrained one, and say whether their minima agree.
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from linscape.arguments import guarded
 from linscape.landscape.unregularised.hypotheses import Hypothesis, hypotheses
 from linscape.landscape.unregularised.modes import modes_of
 from linscape.problem import Problem
@@ -112,6 +113,7 @@ class TheoremReport:
         return "\n".join(lines)
 
 
+@guarded
 def theorem_report(problem: Problem) -> TheoremReport:
     """Say which hypotheses of which theorem hold for a problem, and what is guaranteed.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import OutOfRange
 from linscape.landscape.unregularised.modes import Modes, data_modes
 from linscape.landscape.unregularised.subsets import (
@@ -154,6 +155,7 @@ class CriticalValues:
         return CriticalValue(modes, self._modes.loss(modes))
 
 
+@guarded
 def critical_values(problem: Problem) -> CriticalValues:
     r"""Return every critical value of the loss of a network without decay or noise.
 
