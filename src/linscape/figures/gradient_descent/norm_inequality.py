@@ -47,7 +47,7 @@ def run(*, quick: bool, seed: int, advance: Advance) -> Reproduction:
 
 
 def proven(layers: int) -> int:
-    """Return the constant of the proof in docs/gallery_gradient_descent.md, for any layer."""
+    """Return the constant of the proof in docs/gallery/gradient_descent.md, for any layer."""
     return layers - 1 + (layers - 1) // 2
 
 
