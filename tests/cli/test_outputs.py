@@ -105,6 +105,7 @@ def test_the_data_are_not_written_over(linscape, tmp_path):
 
 
 def test_without_matplotlib(diabetes, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "linscape.plots.notebook", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     run = diabetes(*JOB, "--plot", tmp_path / "p.png")
     assert run.status == 2
