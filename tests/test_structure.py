@@ -20,6 +20,7 @@ ORDER = (
     "errors",
     "atomic",
     "citation",
+    "arguments",
     "moments",
     "network",
     "propagation",
