@@ -71,7 +71,8 @@ def critical_weight_decay(problem: Problem) -> CriticalWeightDecay:
     (3.0, 2.0)
     """
     if problem.network.bias == "decayed":
-        if problem.network.depth < 2 or not is_centred(problem):
+        windows = problem.network.depth < 2 and problem.moments.outputs == 1
+        if windows or not is_centred(problem):
             return biased_critical_weight_decay(problem)
         problem = with_free_biases(problem)
     if problem.moments.is_operator:

@@ -73,12 +73,26 @@ def require_one_output(problem: Problem) -> None:
     """Raise NoExactSolution for several outputs."""
     outputs = problem.moments.outputs
     if outputs > 1:
-        hidden = list(problem.network.hidden)
         raise NoExactSolution(
-            f"this holds for one output, not for {outputs} outputs (hidden widths {hidden}): "
-            "Ziyin, Li & Meng (2022), Theorem 2; give one target at a time, or ask global_minimum, "
-            "phase or critical_weight_decay, which take several under weight decay"
+            f"this holds for one output, not for {outputs} outputs (hidden widths "
+            f"{list(problem.network.hidden)}): Ziyin, Li & Meng (2022), Theorem 2; "
+            f"{_remedy(problem)}"
         )
+
+
+def _remedy(problem: Problem) -> str:
+    """Say what answers for several outputs."""
+    if problem.network.bias == "decayed":
+        return (
+            "biases that decay with several outputs are covered where all means are zero: "
+            "standardise the data, give bias='free', or ask search_minimum for an interval"
+        )
+    if not any(problem.network.weight_decay):
+        return "give one target at a time, leave out the noise, or give every layer a weight decay"
+    return (
+        "give one target at a time, or ask global_minimum, phase or critical_weight_decay, which "
+        "take several under weight decay"
+    )
 
 
 def require_free_biases(problem: Problem) -> None:

@@ -9,6 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from linscape.errors import OutOfRange
 from linscape.landscape.biases.chain import Chain
 from linscape.landscape.biases.ranges import Range
 from linscape.landscape.biases.sweep import Limits, Mask, sweep
@@ -29,6 +30,11 @@ def initial_boxes(chain: Chain, energy: float) -> Boxes:
     Π_{j>k} e_j ≤ (E/(D + 2 − k))^{D+1−k}, where z_k Π_{j>k} e_j is the product of the decays from
     γ_k to γ_u.
     """
+    if not energy > 0:
+        raise OutOfRange(
+            "the weight decay is too small beside the data to be told from none in 64-bit floats; "
+            "raise it, or give 0"
+        )
     energy *= 1 + 1e-9
     logs = np.log(np.append(chain.decays, chain.output_decay))
     lowest = []

@@ -4,11 +4,15 @@ import dataclasses
 
 from linscape.landscape.biases.convex import convex_minimum
 from linscape.landscape.biases.deep import deep_minimum
-from linscape.landscape.biases.free import is_centred, with_free_biases
+from linscape.landscape.biases.free import (
+    equivalent_with_free_biases,
+    is_centred,
+    with_free_biases,
+)
 from linscape.landscape.biases.result import BiasedMinimum
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.solver import undecayed_minimum
-from linscape.landscape.theorems import covering_theorem
+from linscape.landscape.theorems import covering_theorem, require_one_output
 from linscape.problem import Problem
 from linscape.spectrum import spectra
 
@@ -19,7 +23,7 @@ THEOREM_6 = (
 )
 
 
-def decayed_bias_minimum(problem: Problem) -> BiasedMinimum:
+def decayed_bias_minimum(problem: Problem) -> GlobalMinimum:
     r"""Return the global minimum of a network whose biases decay with their layers, exactly.
 
     For one output, every decay positive, any widths, noise, means and moments:
@@ -28,7 +32,8 @@ def decayed_bias_minimum(problem: Problem) -> BiasedMinimum:
     - one hidden layer: Theorem 5 of the source, corrected. It is a problem without biases, its
       minimum exact and unique up to the symmetries of the units, and it is the trivial state iff
       ‖c̃‖² ≤ γ_uγ_w, c̃ = E[x'y] − E[y]E[x']/(1 + γ_u), x' = (x, 1);
-    - E[x] = 0 and E[y] = 0, any depth: Theorem 6; all biases vanish;
+    - E[x] = 0 and E[y] = 0, any depth: Theorem 6; all biases vanish. With several outputs too, and
+      the minimum is what :func:`linscape.global_minimum` gives without biases;
     - any depth and means: the loss comes down to one number a layer
       (:mod:`linscape.landscape.biases.chain`), and branch and bound proves the interval. Where it
       stops before the interval closes, `certificate.theorem` says "numerical", and the interval
@@ -44,15 +49,17 @@ def decayed_bias_minimum(problem: Problem) -> BiasedMinimum:
 
     Returns
     -------
-    BiasedMinimum
-        A :class:`linscape.GlobalMinimum` whose `gain` is counted from the trivial state.
+    GlobalMinimum
+        A :class:`BiasedMinimum`, whose `gain` is counted from the trivial state; for several
+        outputs with hidden layers the class that has no biases to count.
 
     Raises
     ------
     InvalidNetwork
         If the network has no biases, or free ones.
     NoExactSolution
-        For several outputs with hidden layers, or some decays zero and others not.
+        For several outputs with hidden layers whose means are not zero, or some decays zero and
+        others not.
     OutOfRange
         If the answer is too large or too small for a 64-bit float.
 
@@ -76,7 +83,11 @@ def decayed_bias_minimum(problem: Problem) -> BiasedMinimum:
     0.6875
     """
     network = problem.network
-    centred = with_free_biases(problem)
+    centred, equivalent = with_free_biases(problem), equivalent_with_free_biases(problem)
+    if network.depth > 0 and problem.moments.outputs > 1 and equivalent is not None:
+        return _of_several_outputs(problem, equivalent)
+    if network.depth > 0:
+        require_one_output(problem)
     covering_theorem(centred)
     if not any(network.weight_decay):
         return _as_decayed(problem, undecayed_minimum(centred), NO_DECAY)
@@ -91,6 +102,15 @@ def decayed_bias_minimum(problem: Problem) -> BiasedMinimum:
     # x and the constant differ so much in scale that forming Ã cost digits; a chain forms none
     other = _by_chain(problem, centred)
     return minimum if minimum.certificate.gap <= other.certificate.gap else other
+
+
+def _of_several_outputs(problem: Problem, equivalent: Problem) -> GlobalMinimum:
+    """Return the minimum of the equivalent problem as one of this."""
+    minimum = undecayed_minimum(equivalent)
+    reason = THEOREM_6 if any(problem.network.weight_decay) else NO_DECAY
+    theorem = minimum.certificate.theorem + reason
+    certificate = dataclasses.replace(minimum.certificate, theorem=theorem)
+    return dataclasses.replace(minimum, problem=problem, certificate=certificate)
 
 
 def _by_chain(problem: Problem, centred: Problem) -> BiasedMinimum:

@@ -127,7 +127,7 @@ def _convex(problem: Problem) -> Iterator[BiasedSolution]:
         predictor=minimum.predictor,
         problem=problem,
         intercept=float(minimum.intercept),
-        layers=minimum.layers,
+        layers=tuple(minimum.weights()),
     )
 
 
