@@ -96,6 +96,18 @@ class TestMadeHere:
             assert part in out
         assert len(list(tmp_path.iterdir())) == len(_ENDS)
 
+    def test_a_quick_run_says_so_and_what_it_rests_on(self, command, tmp_path):
+        _, out, _ = command("reproduce", "made-here", "--quick", "--out", tmp_path)
+        title, caution, space, *_ = out.splitlines()
+        assert title == "A title (a paper)"
+        assert caution.startswith("Quick: ")
+        assert caution.endswith("; here points 3")
+        assert space == ""
+        assert json.loads((tmp_path / "made-here.json").read_text())["quick"] is True
+        _, out, _ = command("reproduce", "made-here", "--out", tmp_path)
+        assert "Quick" not in out
+        assert json.loads((tmp_path / "made-here.json").read_text())["quick"] is False
+
     def test_command_as_json(self, command, tmp_path):
         _, out, _ = command("reproduce", "made-here", "--json", "--out", tmp_path)
         (document,) = json.loads(out)["figures"]
@@ -128,6 +140,23 @@ def test_bad_options_are_one_line(command, arguments):
     assert status == 2
     assert out == ""
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--quick", "--out", "figs"), ("--out", "figures"), ("--seed", "0"), ("--data", "folder")],
+)
+def test_options_without_a_figure_are_not_ignored(command, arguments):
+    status, out, err = command("reproduce", *arguments)
+    assert (status, out) == (2, "")
+    assert "name a figure, or give --all" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_the_list_can_be_json(command):
+    status, out, err = command("reproduce", "--json")
+    assert (status, err) == (0, "")
+    assert [entry["name"] for entry in json.loads(out)["figures"]] == list(CATALOGUE)
 
 
 def test_every_entry_has_its_functions():

@@ -17,6 +17,7 @@ EXAMPLE = "  linscape reproduce regimes --out figures"
 
 
 def reproduce(
+    context: typer.Context,
     names: Annotated[
         list[str] | None,
         typer.Argument(metavar="[NAME]...", help="Figures to compute; none lists their names."),
@@ -40,6 +41,10 @@ def reproduce(
     from linscape.figures.catalogue import CATALOGUE
 
     chosen = list(CATALOGUE) if every else list(dict.fromkeys(names or ()))
+    if not chosen and _asks_for_figures(context):
+        raise typer.BadParameter(
+            "name a figure, or give --all; linscape reproduce alone lists the names"
+        )
     if every and names:
         raise typer.BadParameter("give names or --all, not both")
     if data is not None and not any(name in CATALOGUE and CATALOGUE[name].data for name in chosen):
@@ -55,6 +60,12 @@ def reproduce(
     ]
     if as_json:
         typer.echo(as_text({"figures": documents}))
+
+
+def _asks_for_figures(context: typer.Context) -> bool:
+    """Return whether options were given that say how to compute figures."""
+    sources = map(context.get_parameter_source, ("quick", "out", "seed", "data"))
+    return any(source is not None and source.name == "COMMANDLINE" for source in sources)
 
 
 def _listed(name: str) -> dict[str, Any]:
@@ -111,7 +122,10 @@ def _bar(name: str) -> Iterator["Advance"]:
 def _print_claims(found: "Reproduction") -> None:
     from linscape.cli.page import print_rows
 
-    typer.echo(typer.style(found.title, bold=True) + f" ({found.source})\n")
+    typer.echo(typer.style(found.title, bold=True) + f" ({found.source})")
+    if found.quick:
+        typer.echo(_caution(found))
+    typer.echo()
     for claim in found.claims:
         lines = [claim.statement]
         if claim.printed is not None:
@@ -122,6 +136,18 @@ def _print_claims(found: "Reproduction") -> None:
             lines.append(claim.note)
         lines.append(f"[{claim.source}]")
         print_rows([(claim.verdict, lines)])
+
+
+def _caution(found: "Reproduction") -> str:
+    """Say what the verdicts of a quick run rest on."""
+    sizes = [
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in found.parameters.items()
+        if type(value) is int
+    ]
+    return "Quick: verdicts may rest on fewer runs and coarser grids than the full run's" + (
+        f"; here {', '.join(sizes)}" if sizes else ""
+    )
 
 
 def _shown(value: float | str | None) -> str:

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -56,7 +56,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "width-law": Entry(
         "exact_solutions.width_law",
-        "Share of Kaiming starts that collapse, against the signal, for widths 8 to 512",
+        "Share of Kaiming starts that collapse, against the signal and the width",
         "Ziyin, Li & Meng (2022), section 5, on initialisation",
     ),
     "signal-needed": Entry(
@@ -203,7 +203,7 @@ def reproduce(
             raise InvalidOption(f"the figure {name!r} takes no data; leave data out")
         options["data"] = data
     with threadpool_limits(limits=1):  # small matrices: threads that wait for each other cost more
-        return run(**options)
+        return replace(run(**options), quick=quick)
 
 
 def draw(found: Reproduction) -> "Figure":

@@ -37,6 +37,8 @@ class Reproduction:
         The numbers drawn; no objects.
     claims : tuple of Claim
         The statements checked.
+    quick : bool
+        Whether fewer runs and coarser grids were asked for.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Reproduction:
     seed: int
     arrays: Mapping[str, NDArray[Any]] = field(repr=False)
     claims: tuple[Claim, ...] = ()
+    quick: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the arrays as JSON-ready values, with the versions used."""
@@ -62,6 +65,7 @@ class Reproduction:
             "name": self.name,
             "title": self.title,
             "source": self.source,
+            "quick": self.quick,
             "parameters": dict(self.parameters),
             "seed": self.seed,
             "versions": _versions(),

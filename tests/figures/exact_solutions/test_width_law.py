@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 import linscape as ls
 from linscape.dynamics.collapse import COLLAPSED, LEARNING, end_states
@@ -24,6 +25,68 @@ def found():
 
 def test_verdicts(found):
     assert [claim.verdict for claim in found.claims] == ["FAIL", "PASS", "PASS", "FAIL", "FAIL"]
+
+
+def test_the_end_of_collapse_is_bracketed_as_existence_is(found):
+    # below existence all collapse; these starts are far outside every trap
+    lower, upper = found.arrays["threshold_lower"], found.arrays["threshold_upper"]
+    assert np.all(lower < width_law.existence())
+    assert np.all(upper > width_law.existence())
+    assert np.all(upper < 1.15 * lower)
+    assert "between 0.281 and 0.318" in found.claims[0].computed
+
+
+def test_undecided_runs_widen_the_bracket():
+    C, U, E = rank_one.COLLAPSED, rank_one.UNDECIDED, rank_one.ELSEWHERE
+    ends = [
+        [[C, C], [C, E], [E, E], [E, E]],
+        [[C, C], [U, U], [U, E], [E, E]],
+        [[C, C], [C, C], [C, C], [C, U]],
+    ]
+    arrays = {"end": np.array(ends), "signal": np.array([1.0, 2.0, 4.0, 8.0])}
+    lower, upper = width_law.thresholds(arrays)
+    assert lower.tolist() == [2, 1, 8]
+    assert upper.tolist() == [4, 8, np.inf]
+
+
+@pytest.mark.parametrize("power", [-0.5, 0.0, 0.7])
+def test_exponents_are_those_of_all_laws_in_the_brackets(power):
+    rng = np.random.default_rng(4)
+    width = 2.0 ** np.arange(3, 8)
+    law = 0.3 * width**power
+    lower = law * rng.uniform(0.7, 1.0, 5)
+    upper = law * rng.uniform(1.0, 1.3, 5)
+    x, low, high = np.log(width), np.log(lower), np.log(upper)
+    rows = np.column_stack([np.ones(5), x])
+    expected = [
+        linprog(
+            [0, sign], np.vstack([rows, -rows]), np.concatenate([high, -low]), bounds=(None, None)
+        ).x[1]
+        for sign in (1, -1)
+    ]
+    assert width_law.exponents(width, lower, upper) == pytest.approx(expected, rel=1e-8, abs=1e-8)
+
+
+def test_one_bracket_for_all_widths_leaves_both_signs():
+    # width 8 to 64, from 1 to 8 and back
+    width = np.array([8.0, 16.0, 64.0])
+    assert width_law.exponents(width, np.ones(3), np.full(3, 8.0)) == pytest.approx((-1, 1))
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "holds"),
+    [
+        (-0.59, 0.59, None),
+        (-0.7, -0.5, None),
+        (-0.03, 0.03, False),
+        (-0.9, -0.7, False),
+        (-0.5, -0.51, False),
+        (-0.52, -0.48, True),
+        (-np.inf, np.inf, None),
+    ],
+)
+def test_a_law_is_open_where_brackets_cannot_tell(least, most, holds):
+    assert width_law.is_law(least, most) is holds
 
 
 def test_existence_is_the_closed_form():

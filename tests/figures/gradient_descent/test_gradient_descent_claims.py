@@ -19,10 +19,10 @@ VERDICTS = {
     "plateaus": [P, F, N, P],
     "saddle-escape": [P, N, F],
     "critical-values": [F, P, P, P],
-    "step-doubling": [P, P, F],
+    "step-doubling": [P, N, P, F],
     "safe-step-sizes": [F, F, F, F, P],
     "divergence-step-sizes": [P, P, N, N, F],
-    "norm-inequality": [F, P, N, F],
+    "norm-inequality": [F, P, N, P],
     "step-size-example": [P, P, F, N],
 }
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linscape.figures import reproduce
 from linscape.figures.gradient_descent import norm_inequality
 
 
@@ -25,6 +26,28 @@ def test_single_units_attain_one_less_than_the_layers(layers):
     assert norm_inequality.excesses(norm_inequality.chain(layers))[0] == pytest.approx(
         layers - 1, rel=1e-12
     )
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_search_finds_at_least_what_is_known(seed):
+    found = reproduce("norm-inequality", quick=True, seed=seed)
+    layers = found.arrays["layers"]
+    assert np.all(found.arrays["found"] >= (layers - 1) * (1 - 1e-12))
+    assert np.all(found.arrays["found"] <= found.arrays["proven"] * (1 + 1e-12))
+    for claim in found.claims:
+        for n in layers:
+            # "N = 5: 4.00"
+            _, named, excess = (claim.computed + ",").partition(f"N = {n}: ")
+            assert not named or float(excess.partition(",")[0]) >= n - 1
+
+
+def test_fail_is_said_of_the_paper_alone():
+    found = reproduce("norm-inequality", quick=True)
+    ours = [claim for claim in found.claims if "Nguegnang" not in claim.source]
+    assert [(claim.source, claim.verdict) for claim in ours] == [("our addition", "PASS")]
+    assert [c.source for c in found.claims if c.verdict == "FAIL"] == [
+        norm_inequality.SOURCE + ", with (28) and (32)"
+    ]
 
 
 @given(st.integers(2, 8), st.integers(1, 4), st.integers(0, 10_000))

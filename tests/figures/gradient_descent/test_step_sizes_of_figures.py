@@ -61,6 +61,27 @@ def test_doubled_steps_are_descended_with():
     assert found.arrays["minimum"] == pytest.approx(least, abs=1e-10 * np.sum(Y**2))
 
 
+@pytest.mark.parametrize(
+    ("slow", "verdicts"),
+    [
+        ([5.0, 4.9, 4.8], ["PASS", "OPEN"]),
+        ([5.0, 2.0, 1.0], ["PASS", "PASS"]),
+        ([5.0, 6.0, 1.0], ["FAIL", "PASS"]),
+        ([5.0, 6.0, 4.0], ["FAIL", "OPEN"]),
+    ],
+)
+def test_not_rising_and_arriving_are_two_claims(slow, verdicts):
+    arrays = {
+        "losses": np.array([slow, [5.0, 7.0, 9.0]]).T,
+        "step_sizes": np.array([0.9, 1.8]),
+        "diverged": np.array([False, True]),
+        "minimum": np.array(1.0),
+    }
+    claims = step_doubling._claims(arrays)[:2]
+    assert [claim.verdict for claim in claims] == verdicts
+    assert {claim.source for claim in claims} == {step_doubling.THEOREM}
+
+
 def test_medians_by_deviation_agree_with_the_histograms():
     found = reproduce("safe-step-sizes", quick=True)
     place = safe_step_sizes.DEVIATIONS.index(0.1)
