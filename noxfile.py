@@ -51,6 +51,14 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz readers, functions, models and commands: nox -s fuzz -- --seconds 600."""
+    session.install("-e", ".[test]", "atheris")
+    for name in ("readers", "functions", "models", "commands"):
+        session.run("python", f"tests/fuzz/{name}.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     session.install("-e", ".[bench]")
     session.run("python", "-m", "benchmarks", *session.posargs)

@@ -177,7 +177,7 @@ def test_a_width_that_is_none_is_refused_by_its_layer(width):
         Network((3, width))
 
 
-@pytest.mark.parametrize("hidden", [3, "34", None, 2.5])
+@pytest.mark.parametrize("hidden", [3, "34", None, 2.5, np.array(2.0)])
 def test_hidden_must_be_a_sequence(hidden):
     with pytest.raises(InvalidNetwork, match="hidden"):
         Network(hidden)

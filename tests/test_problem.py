@@ -303,10 +303,11 @@ def test_no_weights_at_all_flatten_too():
         assert one.shape == other.shape
 
 
-def test_batches_of_directions_that_do_not_broadcast():
+@pytest.mark.parametrize("batches", [((2,), (3,)), ((2,), ()), ((2, 1), (1,)), ((2,), (0,))])
+def test_batches_of_directions_that_do_not_fit(batches):
     problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((1,)))
-    weights, directions = ([np.ones((n, 1, 1))] * 2 for n in (2, 3))
-    with pytest.raises(InvalidWeights, match="broadcast"):
+    weights, directions = ([np.ones((*batch, 1, 1))] * 2 for batch in batches)
+    with pytest.raises(InvalidWeights, match="must end with"):
         problem.hessian_product(weights, directions)
 
 
@@ -325,3 +326,16 @@ def test_weights_that_have_no_shapes(weights):
     problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((1,)))
     with pytest.raises(InvalidWeights):
         problem.loss(weights)
+
+
+@pytest.mark.parametrize("vector", ["a", None, [[1.0], [1.0, 2.0]], object(), np.ones(3)])
+def test_vectors_that_are_no_weights(vector):
+    problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((1,)))
+    with pytest.raises(InvalidWeights, match="a vector of all weights"):
+        problem.unflatten(vector)
+
+
+@pytest.mark.parametrize("reduction", [np.zeros((2, 2)), ["mean"], None, 1])
+def test_a_reduction_that_is_no_string(reduction):
+    with pytest.raises(ls.errors.InvalidOption, match="reduction must be one of"):
+        ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((1,)), reduction=reduction)

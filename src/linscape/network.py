@@ -175,7 +175,8 @@ class Network:
 
 
 def _widths(hidden: Iterable[int]) -> tuple[int, ...]:
-    if isinstance(hidden, str) or not isinstance(hidden, Iterable):
+    listed = isinstance(hidden, Iterable) and getattr(hidden, "ndim", 1) > 0
+    if isinstance(hidden, str) or not listed:
         raise InvalidNetwork(
             f"hidden must be a sequence of widths such as (64, 64), got {hidden!r}; "
             "() is a linear model"

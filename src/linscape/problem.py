@@ -79,7 +79,7 @@ class Problem:
                 "a problem is Problem(moments, network), a Moments and a Network; "
                 f"got {type(moments).__name__} and {type(network).__name__}"
             )
-        if reduction not in get_args(Reduction):
+        if not isinstance(reduction, str) or reduction not in get_args(Reduction):
             choices = ", ".join(map(repr, get_args(Reduction)))
             raise InvalidOption(f"reduction must be one of {choices}, got {reduction!r}")
         if network.bias is not False and moments.mean_x is None:
@@ -134,15 +134,12 @@ class Problem:
         `directions` has the shapes of `weights`, with batch axes in front for several at once.
         """
         matrices, tangents = self._checked(weights), self._checked(directions)
-        batches = matrices[0].shape[:-2], tangents[0].shape[:-2]
-        try:
-            np.broadcast_shapes(*batches)
-        except ValueError:
+        batch, several = matrices[0].shape[:-2], tangents[0].shape[:-2]
+        if several[len(several) - len(batch) :] != batch:
             raise InvalidWeights(
-                "the batch axes of weights and directions must broadcast, got {} and {}".format(
-                    *batches
-                )
-            ) from None
+                f"the batch axes of directions must end with those of weights, {batch}, "
+                f"got {several}"
+            )
         return self._hessian(matrices)(tangents)
 
     def hessian_operator(self, weights: Weights) -> "LinearOperator":
@@ -221,7 +218,10 @@ class Problem:
 
     def unflatten(self, vector: ArrayLike) -> list[Array]:
         """Return the weight matrices that :meth:`flatten` makes `vector` of."""
-        flat = np.asarray(vector, dtype=np.float64)
+        try:
+            flat = np.asarray(vector, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidWeights(f"a vector of all weights must be numbers: {error}") from error
         sizes = [rows * columns for rows, columns in self.shapes]
         if flat.ndim == 0 or flat.shape[-1] != sum(sizes):
             raise InvalidWeights(

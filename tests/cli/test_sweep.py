@@ -84,11 +84,23 @@ def test_failures_are_counted_by_kind_with_status_1(sweep):
     assert "2 × NoExactSolution from global_minimum; the first: weight_decay[1]" in " ".join(
         done.out.split()
     )
-    assert "--retry-failed" in done.out
+    assert "--retry-failed" not in done.out  # no theorem will be there the next time
     again = sweep(
         "--retry-failed", more="\n[[networks]]\nhidden = [[2], [3]]\nweight_decay = [[0.1, 0.0]]\n"
     )
     assert "2 computed now, 4 found in the store" in again.out
+
+
+def test_other_failures_may_be_tried_again(sweep, monkeypatch):
+    def failing(problem):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("linscape.sweep.compute.phase", failing)
+    done = sweep(more="\n[[networks]]\nhidden = [[2]]\nweight_decay = [[0.1, 0.0]]\n")
+    assert done.status == 1
+    assert "4 × MemoryError from phase; the first: no room" in done.out
+    assert "1 × NoExactSolution" in done.out
+    assert "--retry-failed" in done.out
 
 
 @pytest.mark.parametrize(
@@ -98,6 +110,19 @@ def test_failures_are_counted_by_kind_with_status_1(sweep):
         ("\nweight = 1\n", ["line 8: networks[0].weight: unknown key"]),
         ("\n[[networks]]\nhidden = [[4]]\nweight_decay = 0.3\n", ["networks[1]", "networks[0]"]),
         ("\nx = = 1\n", ["to be TOML", "line 8"]),
+        (
+            "\n[[networks]]\nhidden = [[4]]\nweight_decay = [[1, 2, 3]]\n",
+            ["grid.toml: networks[1], hidden = [4]: weight_decay needs"],
+        ),
+        (
+            '\n[data.x]\nfiles = "no.csv"\ntarget = "y"\n',
+            ["grid.toml: data.x: expected a file at", "no.csv"],
+        ),
+        ('\n[data.x]\nmoments = "no.npz"\n', ["grid.toml: data.x: cannot read moments from"]),
+        (
+            '\n[data.x]\nmoments = "grid.toml"\n',
+            ["data.x: expected ", "file of Moments.save; for data files use 'files' and 'target'"],
+        ),
     ],
 )
 def test_a_bad_spec_is_one_line(sweep, more, parts):
@@ -112,6 +137,12 @@ def test_a_bad_spec_is_one_line(sweep, more, parts):
     [
         (["--executor", "cluster"], "executor must be one of"),
         (["--workers", "2"], "workers"),
+        (["--scheduler", "tcp://a:1"], "--scheduler needs --executor dask, got 'serial'"),
+        (
+            ["--executor", "processes", "--scheduler", "tcp://a:1"],
+            "--scheduler needs --executor dask, got 'processes'",
+        ),
+        (["--executor", "dask", "--scheduler", "foo"], "tcp://host:8786, got 'foo'"),
         (["--workers", "0"], "--workers"),
         (["--chunk", "0"], "--chunk"),
         (["--store", __file__], "cannot"),
@@ -121,6 +152,22 @@ def test_bad_options_are_one_line(sweep, arguments, part):
     done = sweep(*arguments)
     assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
     assert part in done.err
+
+
+def test_a_scheduler_alone_is_a_dask_cluster(folder, linscape):
+    done = linscape("sweep", folder / "grid.toml", "--scheduler", "foo")
+    assert (done.status, done.out) == (2, "")
+    assert "an address such as tcp://host:8786, got 'foo'" in done.err
+
+
+def test_saved_moments_may_stand_under_files(folder, linscape):
+    """Standardised they are ±1 on both axes, as A = c = E[y²] = 1 is."""
+    ls.Moments.from_arrays([[0.0], [4.0]], [1.0, 3.0]).save(folder / "rows.npz")
+    text = SPEC.replace('moments = "one.npz"', 'files = "rows.npz"\ntarget = "y"')
+    (folder / "grid.toml").write_text(text)
+    done = linscape("sweep", folder / "grid.toml", "--executor", "serial")
+    assert (done.status, done.err) == (0, "")
+    assert "depth 2: 1 learning, 1 metastable" in done.out
 
 
 def test_ctrl_c_says_how_to_go_on(folder, linscape):

@@ -378,3 +378,12 @@ def test_the_gradient_of_rows_flows_the_same_way():
     exact = two_layer_flow(problem, weights, [1.2])
     np.testing.assert_allclose(exact.product[0], U @ W, atol=FLOW)
     assert exact.loss[0] == pytest.approx(loss_and_gradient([W, U])[0], rel=FLOW)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-8, 1e-160, 1e-300])
+def test_a_start_that_is_not_balanced_is_refused_at_every_scale(scale):
+    rng = np.random.default_rng(0)
+    problem = ls.Problem(ls.Moments(np.eye(2), [1.0, 0.0], 1.0), ls.Network((4, 4)))
+    weights = [scale * rng.standard_normal(shape) for shape in problem.shapes]
+    with pytest.raises(NoExactSolution, match="balanced starts"):
+        ls.aligned_flow(problem, weights, [0.0, 1.0])

@@ -401,3 +401,17 @@ def test_sharpness_is_the_largest_eigenvalue_dense_or_not():
     for i, value in enumerate(sharpness(small, batch)):
         H = small.hessian([W[i] for W in batch])
         assert value == pytest.approx(np.linalg.eigvalsh(H)[-1], rel=1e-10)
+
+
+def test_losses_of_perfect_fits_that_round_below_zero():
+    """y = 2x₁ exactly and w = u = √2·e₁: the loss is zero up to rounding of either sign."""
+    rng = np.random.default_rng(0)
+    losses = []
+    for _ in range(40):
+        X = rng.standard_normal((3, 3))
+        moments = ls.Moments.from_arrays(X, 2 * X[:, 0])
+        problem = ls.Problem(moments, ls.Network((1,)), reduction="half_sum")
+        weights = [np.sqrt(2) * np.eye(3)[:1], np.full((1, 1), np.sqrt(2))]
+        losses.append(problem.loss(weights))
+        assert np.isfinite(safe_step_size(problem, weights).step_size)
+    assert max(map(abs, losses)) < 1e-14

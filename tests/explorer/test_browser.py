@@ -222,7 +222,8 @@ def test_data_sets_open_on_what_they_show(visit):
         one.page.get_by_label(name, exact=True).uncheck()
     one.shows("energy-summary", "beside zero")
     one.page.get_by_label("y1", exact=True).uncheck()
-    one.shows("energy-summary", "choose between 1 and")
+    one.shows("verdict", "choose between 1 and")
+    one.shows("energy-summary", "Nothing to draw")
     one.choose("dataset", "textbook")
     one.shows("values-summary", "2 critical values")
 

@@ -1,11 +1,14 @@
 """The Python that each view shows gives the numbers that it draws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import linscape as ls
 from linscape.errors import NoExactSolution
 from linscape.explorer.bundled import OPENINGS
+from linscape.explorer.table import Table
 from linscape.explorer.view import Drawn
 from linscape.explorer.views import bifurcation, descent, energy, phases, values
 
@@ -110,6 +113,31 @@ def test_the_bifurcation_meets_the_known_fold(scene):
 def test_the_staircase_rests_on_every_rung(scene):
     found = descent.draw(scene("staircase", gain=OPENINGS["staircase"]["gain"]), plain=True)
     assert "Plateaus at numbers of modes: 0, 1, 2, 3" in found.summary
+
+
+def test_a_perfect_fit_is_not_said_to_be_off_by_rounding(scene):
+    # y is a third of x: E[y²] = 1, and what is left is 0 up to rounding
+    table = Table(
+        "made", ("x", "y"), np.array([[9.0, 3.0], [3.0, 1.0]]), None, ("y",), False, lambda _: ""
+    )
+    table = replace(table, covariance=table.covariance + np.diag([0, 4e-16]))
+    assert values.draw(scene(table)).summary.endswith("from 0 (the global minimum) to 1.")
+    worse = replace(table, covariance=table.covariance + np.diag([0, 1e-9]))
+    assert "from 1e-09 " in values.draw(scene(worse)).summary
+
+
+def test_a_curve_that_hardly_moves_is_not_blown_up(scene):
+    # 21 = 4² + 2² + 1² beside the noise; a tiny start under decay stays at zero
+    at = scene("staircase", gain=-3.0, decay=1.0)
+    found = descent.draw(at, plain=False)
+    zero = at.problem.loss([np.zeros(shape) for shape in at.problem.shapes])
+    assert drawn(found, 0)[0] == pytest.approx(float(np.ravel(zero)[0]), rel=1e-12)
+    low, high = found.updates["layout", "yaxis", "range"]
+    assert high - low >= 0.02 * high / 1.02
+    assert low < drawn(found, 2).min() < drawn(found, 2).max() < high
+    assert "that of zero" in found.summary
+    learns = descent.draw(scene("staircase", gain=0.0, decay=-4.0, depth=1), plain=False)
+    assert "that of zero" not in learns.summary
 
 
 @pytest.mark.parametrize("view", [energy.draw, bifurcation.draw, lambda s: phases.draw(s, "depth")])

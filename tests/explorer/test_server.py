@@ -12,7 +12,11 @@ import pytest
 import linscape
 from linscape.errors import InvalidOption
 from linscape.explorer.app import listen, make_app
+from linscape.explorer.callbacks import Callbacks
+from linscape.explorer.controls import SLIDERS
 from linscape.explorer.layout import VIEWS
+from linscape.explorer.settings import RANGES
+from linscape.explorer.shelf import Shelf
 from linscape.explorer.upload import LIMIT
 
 HERE = {"Host": "127.0.0.1:8050"}
@@ -146,6 +150,16 @@ def test_bad_state_is_a_message(client, changes):
     assert answer["verdict"]["children"]
     for secret in ("Traceback", "/work", "/usr", "/tmp", ".py"):
         assert secret not in json.dumps(answer)
+
+
+def test_that_no_target_is_chosen_is_said_once():
+    callbacks = Callbacks(Shelf())
+    sliders = [RANGES[name].start for name in SLIDERS]
+    *parts, moved = callbacks.move("textbook", [], *sliders, "p")
+    looked, run = callbacks.look(1, "depth", moved), callbacks.run(1, "plain", moved)
+    said = str([*parts, *looked, *run])
+    assert said.count("choose between 1 and 1 of the columns") == 1
+    assert said.count("Nothing to draw; the line above the figures says why.") == len(VIEWS)
 
 
 def test_a_move_is_answered(client):

@@ -76,3 +76,11 @@ def test_kinds_may_be_named_as_they_are_given_back():
     for kind in ("strict saddle", "non-strict saddle"):
         weights = ls.critical_point(problem, modes=(0,), kind=kind, rng=rng)
         assert ls.classify(problem, weights).kind == kind
+
+
+@pytest.mark.parametrize("widths", [[], [2], "inf", None, np.zeros(0)])
+def test_widths_that_are_none(widths):
+    with pytest.raises(LinscapeError, match="width"):
+        ls.structured_inertia([1.0], [], widths)
+    with pytest.raises(LinscapeError, match="width"):
+        ls.zero_residual_inertia([0], [2, 1], widths)

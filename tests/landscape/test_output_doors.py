@@ -92,3 +92,27 @@ def test_path_of_a_single_flat_target():
     problem = ls.Problem(ls.Moments([[1.0]], [1.0], 1.0), ls.Network((2,)))
     path = ls.mode_path(problem, weight_decay=[0.25, 2.0])
     np.testing.assert_allclose(path.sizes, [[0.75], [0.0]], rtol=1e-10)
+
+
+def test_constant_outputs_beside_one_that_is_not():
+    """Four equal inputs, a net of depth three: the constant outputs add nothing and divide by 0."""
+    X, y = np.array([[-2.0] * 4, [-1.0] * 4]), np.array([1.0, 0.0])
+    network = ls.Network((2, 1, 1), weight_decay=1e-3)
+    several = ls.Moments.from_arrays(X, np.column_stack([0 * y, 0 * y, y])).centered()
+    one = ls.global_minimum(ls.Problem(ls.Moments.from_arrays(X, y).centered(), network))
+    found = ls.global_minimum(ls.Problem(several, network))
+    np.testing.assert_allclose(found.loss, one.loss, rtol=1e-10)
+    np.testing.assert_allclose(found.predictor[:2], 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("target", [np.zeros(2), np.zeros((2, 1)), np.zeros((2, 2))])
+@pytest.mark.parametrize("decay", [0.1, 0.0, (0.1, 0.0, 0.1)])
+@pytest.mark.parametrize("noise", [0.0, (0.0, 1.0)])
+def test_search_on_inputs_that_are_zero(target, decay, noise):
+    """Nothing explains y: the minimum is E[y²], here 4 for each output."""
+    outputs = 1 if target.ndim == 1 else target.shape[1]
+    moments = ls.Moments(np.zeros((2, 2)), target, 4.0 if target.ndim == 1 else 4 * np.eye(outputs))
+    problem = ls.Problem(moments, ls.Network((3, 2), noise=noise, weight_decay=decay))
+    found = ls.search_minimum(problem, starts=1)
+    np.testing.assert_allclose(found.upper, 4.0 * outputs, rtol=1e-10)
+    assert 0 <= found.lower <= found.upper

@@ -18,7 +18,7 @@ import pyarrow.parquet
 import pytest
 import scipy.sparse as sp
 
-from linscape.errors import ClusterFailure, InvalidData, MissingDependency
+from linscape.errors import ClusterFailure, InvalidData, InvalidOption, MissingDependency
 from linscape.moments import Moments, distribution, files, parts, read_moments
 from linscape.moments.files import table_parts
 from linscape.moments.partial import Partial, joined
@@ -186,6 +186,24 @@ def test_no_scheduler(monkeypatch):
         with pytest.raises(ClusterFailure, match="expected a Dask scheduler at") as caught:
             distribution.connected(address)
         assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_address_gets_no_client(monkeypatch):
+    """A client that fails on its address is closed by nobody, and says so 20 s later."""
+    made = []
+    monkeypatch.setattr(distributed.Client, "__init__", lambda *_, **__: made.append(1))
+    monkeypatch.setattr(distributed.Client, "__del__", lambda _: None)
+    for address in ("foo", "foo:1", "tcp://foo", "tcp://foo:x", "nonsense://x:1", "", None, 8786):
+        with pytest.raises(ClusterFailure, match="an address such as tcp://host:8786, got"):
+            distribution.connected(address)
+    assert made == []
+
+
+@pytest.mark.parametrize("wrong", ["tcp://x:1", 1, True, distributed.Client])
+def test_what_is_no_client(wrong, tmp_path):
+    path = written(tmp_path, ".csv")
+    with pytest.raises(InvalidOption, match=r"client must be a distributed.Client, got "):
+        read_moments(path, target="y", drop="kind", client=wrong)
 
 
 def test_any_scheduler_by_its_address(client, tmp_path):

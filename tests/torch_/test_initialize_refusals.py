@@ -44,7 +44,9 @@ def test_nothing_to_learn_is_refused():
 @pytest.mark.parametrize(
     ("words", "options"),
     [
-        ("square loss", {"loss": nn.HuberLoss()}),
+        ("needs a square loss", {"loss": nn.HuberLoss()}),
+        ("needs a square loss.*L1Loss", {"loss": nn.L1Loss()}),
+        ("needs a square loss.*integer classes", {"loss": nn.CrossEntropyLoss()}),
         ("decoupled", {"optimizer": "AdamW"}),
         ("LBFGS", {"optimizer": "LBFGS"}),
     ],

@@ -15,6 +15,7 @@ from linscape.torch.survey import survey
 
 LOSSES = {
     "square": (nn.MSELoss(), 1),
+    "two targets": (nn.MSELoss(), 2),
     "cross-entropy": (nn.CrossEntropyLoss(), 3),
     "binary": (nn.BCEWithLogitsLoss(), 1),
     "Huber": (nn.HuberLoss(delta=0.5), 1),
@@ -28,6 +29,8 @@ def target_of(name, x):
         return (score > 0).long() + (score > 1.5).long()
     if name == "binary":
         return (score > 0).double()[:, None]
+    if name == "two targets":
+        return torch.stack([score, x[:, 2] - 0.4], dim=1)
     return score[:, None]
 
 
@@ -131,6 +134,71 @@ def test_of_the_square_loss_it_is_the_known_phase(bias):
         optimizer = optimizer_of(model, bias, factor * level)
         setting, _ = survey(model, [(x, y)], loss, optimizer)
         assert convex_phase(setting).verdict == phase_answer(setting).verdict == verdict
+
+
+def least_found(model, x, y, decay, starts=6):
+    """The least of torch's loss, weights and biases decaying, that L-BFGS finds."""
+
+    def total():
+        return MSE(model(x), y) + decay / 2 * sum(p.square().sum() for p in model.parameters())
+
+    found = []
+    for seed in range(starts):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(torch.randn(parameter.shape))
+        solver = torch.optim.LBFGS(
+            model.parameters(), max_iter=2000, tolerance_change=0.0, line_search_fn="strong_wolfe"
+        )
+
+        def closure(solver=solver):
+            solver.zero_grad()
+            value = total()
+            value.backward()
+            return value
+
+        solver.step(closure)
+        found.append(float(total().detach()))
+    return min(found)
+
+
+def least_constant(y, decay):
+    """The least of torch's loss and decay over an output bias alone: b = E[y]/(1 + mλ/2)."""
+    b = y.mean(dim=0) / (1 + y.shape[1] * decay / 2)
+    return float(((y - b) ** 2).mean() + decay / 2 * b.square().sum())
+
+
+def test_two_targets_beside_decayed_biases_learn_below_the_threshold_only():
+    model, x, y, _ = problem("two targets", "decayed")
+    level = transition("two targets", "decayed", x, y)
+    for factor, verdict in ((0.98, "learning"), (1.02, "collapsed")):
+        decay = factor * level
+        best, constant = least_found(model, x, y, decay), least_constant(y, decay)
+        if verdict == "learning":
+            assert best < constant * (1 - 1e-6)
+        else:
+            assert best > constant * (1 - 1e-9)
+        found = diagnose(model, [(x, y)], loss=MSE, optimizer=sgd(model, decay))
+        assert found.phase.verdict == verdict
+        assert "any convex loss" in found.phase.basis
+
+
+def test_biases_alone_are_not_called_learning():
+    """Centred inputs without correlation, and targets of a mean at which hidden biases pay."""
+    x = torch.tensor([[-1.0], [1.0], [-1.0], [1.0]], dtype=torch.float64)
+    y = torch.tensor([[3.0, 4.0]], dtype=torch.float64) + torch.tensor(
+        [[1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, 1.0]], dtype=torch.float64
+    )
+    model = nn.Sequential(nn.Linear(1, 4), nn.Linear(4, 2)).double()
+    optimizer = sgd(model, 0.2)  # ‖E[y]‖ = 5 > 1 + γ
+    assert least_found(model, x, y, 0.2) < least_constant(y, 0.2) * (1 - 1e-3)
+    found = diagnose(model, [(x, y)], loss=MSE, optimizer=optimizer)
+    assert found.phase.verdict == "undecided"
+    assert "biases alone" in found.phase.statement
+    seen = y + x * torch.tensor([[0.5, 0.0]], dtype=torch.float64)  # now inputs help
+    found = diagnose(model, [(x, seen)], loss=MSE, optimizer=optimizer)
+    assert found.phase.verdict == "learning"
 
 
 def test_an_output_bias_beside_dropout_has_a_phase_all_the_same():

@@ -37,6 +37,40 @@ def test_the_usual_culprits():
     assert "50% of the units of 1 (ReLU) are zero" in culprits(dying, x, y)
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("activation", [None, nn.ReLU])
+def test_a_saddle_at_zero_is_told_as_one(activation, bias):
+    x, y = data(40, 3)
+    x = x - x.mean(dim=0)
+    model = chain((3, 4, 1), activation=activation)
+    if bias:
+        linears(model)[-1].bias = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim == 2], "weight_decay": 1e-3},
+        {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    found = diagnose(model, [(x, y)], loss=MSE, optimizer=torch.optim.SGD(groups, lr=0.1))
+    assert found.phase.verdict == "learning"
+    assert "up to 0 times" not in str(found)
+    if activation is None or not bias:
+        assert "is a saddle" in found.trap.statement
+
+
+def test_without_decay_no_weights_but_zero_are_proven_to_collapse():
+    x, y = data(40, 3)
+    model = chain((3, 4, 4, 1))
+    found = diagnose(model, [(x, y)], loss=MSE, optimizer=sgd(model, 0.0))
+    assert "No weights but zero" in found.trap.statement
+
+
+def test_batches_are_counted_in_words_that_fit():
+    x, y = data(40, 3)
+    model = chain((3, 4, 1))
+    for batches, words in (([(x, y)], "40 rows in 1 batch\n"), ([(x, y)] * 2, "in 2 batches\n")):
+        assert words in str(diagnose(model, batches, loss=MSE, optimizer=sgd(model, 0.1)))
+    assert "1 row in 1 batch\n" in str(diagnose(model, [(x[:1], y[:1])], loss=MSE))
+
+
 class Squeezed(nn.Module):
     def __init__(self, model):
         super().__init__()

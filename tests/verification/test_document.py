@@ -101,3 +101,9 @@ def test_the_page_about_certificates_says_what_happens():
 def test_a_document_that_was_read_again_is_verified_as_well():
     known = known_minimum(np.random.default_rng(1), 3)
     assert verify(json.loads(text(known.problem))).holds is True
+
+
+@pytest.mark.parametrize("given", [None, ls.Moments([[1.0]], [1.0], 1.0), {}, 1.0])
+def test_what_is_no_minimum(given):
+    with pytest.raises(ls.errors.InvalidOption, match="global_minimum"):
+        certificate_document(given)

@@ -111,6 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # the reader has seen enough: `linscape … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
+    except OSError as error:  # a name that no file can have, a disk that is full
+        status = _failed(f"{error.strerror or error}: {str(error.filename or 'stdout')[:200]}")
     sys.exit(status or 0)
 
 

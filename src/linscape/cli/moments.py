@@ -96,7 +96,7 @@ def _document(
         "names": found.names,
         "targets": targets,
         "mean_y": _plain(found.mean_y),
-        "covariance_y": _plain(found.covariance_y),
+        "covariance_y": None if found.mean_y is None else _plain(found.covariance_y),
         "saved": save,
     }
 
@@ -108,12 +108,13 @@ def _plain(value: Any) -> Any:
 
 def _rows(facts: dict[str, Any]) -> list[tuple[str, list[str]]]:
     first, *others = facts["files"]
-    rows = [
+    known = f"{facts['rows']}, of total weight {facts['weight']:g}" if facts["rows"] else "unknown"
+    return [
         ("Data", [f"{first} and {len(others)} more" if others else first]),
-        ("Rows", [f"{facts['rows']}, of total weight {facts['weight']:g}"]),
+        ("Rows", [known]),
         ("Columns", [f"{facts['inputs']} inputs; targets: {', '.join(facts['targets'])}"]),
+        ("Written", [facts["saved"] or "nothing; add --save FILE.npz"]),
     ]
-    return [*rows, ("Written", [facts["saved"]])] if facts["saved"] else rows
 
 
 moments.__doc__ = f"{moments.__doc__}\n\n\b\nExample:\n{EXAMPLE}"

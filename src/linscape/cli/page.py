@@ -66,7 +66,8 @@ def data_lines(source: Source) -> list[str]:
     first, *others = map(str, source.files)
     files = f"{first} and {len(others)} more" if others else first
     word = "targets" if ", " in source.target else "target"
-    counts = f"{source.rows} rows, {source.inputs} inputs, {word} {source.target}"
+    rows = "an unknown number of" if source.rows is None else source.rows
+    counts = f"{rows} rows, {source.inputs} inputs, {word} {source.target}"
     if source.sample_weight:
         counts += f", weighted by {source.sample_weight}"
     if source.raw:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from linscape.errors import InvalidMoments
 from linscape.moments import Moments, read_moments
 from linscape.moments.files import found_files
 
@@ -16,8 +17,10 @@ class Source:
     ----------
     files : tuple of Path
         The files, globs resolved.
-    rows, inputs : int
-        Numbers of rows and of inputs, those of --one-hot included.
+    rows : int or None
+        Number of rows; None for saved moments that do not know it.
+    inputs : int
+        Number of inputs, those of --one-hot included.
     names : tuple of str or None
         Names of the inputs.
     target : str
@@ -31,7 +34,7 @@ class Source:
     """
 
     files: tuple[Path, ...]
-    rows: int
+    rows: int | None
     inputs: int
     names: tuple[str, ...] | None
     target: str
@@ -65,9 +68,14 @@ def read(
     moments = read_moments(
         files, target=target, sample_weight=sample_weight, drop=drop, one_hot=one_hot
     )
+    if moments.mean_x is None and not raw:
+        raise InvalidMoments(
+            f"the moments saved in {files[0]} have no means, so they cannot be standardised; "
+            "give --raw to take them as they are"
+        )
     source = Source(
         files=tuple(files),
-        rows=moments.n or 0,
+        rows=moments.n,
         inputs=moments.inputs,
         names=moments.names,
         target=", ".join(targets),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linscape.cli import arguments
+from linscape.errors import NoExactSolution
 
 if TYPE_CHECKING:
     from linscape.cli.page import Row
@@ -25,8 +26,12 @@ def sweep(
         typer.Option(metavar="FOLDER", help="Where results are kept; SPEC.store by default."),
     ] = None,
     executor: Annotated[
-        str, typer.Option(metavar="NAME", help="serial, processes or dask.")
-    ] = "processes",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="serial, processes or dask; processes if not given, dask with --scheduler.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Processes or local Dask workers; all cores if not."),
@@ -51,12 +56,14 @@ def sweep(
     from linscape.cli.page import print_rows
     from linscape.sweep import run
 
+    if scheduler is not None and executor not in (None, "dask"):
+        raise typer.BadParameter(f"--scheduler needs --executor dask, got {executor!r}")
     folder = Path(store) if store is not None else _beside(Path(spec))
     try:
         found = run(
             spec,
             folder,
-            executor=executor if scheduler is None else "dask",
+            executor=executor or ("processes" if scheduler is None else "dask"),
             workers=workers,
             scheduler=scheduler,
             chunk=chunk,
@@ -137,6 +144,8 @@ def _failures(found: "Sweep") -> list[str]:
         f"{count} × {error} from {part}; the first: {firsts[error, part]}"
         for (error, part), count in kinds.most_common()
     ]
+    if all(error == NoExactSolution.__name__ for error, _ in kinds):
+        return lines  # no theorem will give them the next time either
     return [*lines, "run it again with --retry-failed to compute these again"]
 
 

@@ -209,7 +209,7 @@ def safe_step_size(
     if delta is not None and not 0 < delta < math.inf:
         raise InvalidOption(f"delta must be a positive finite number, got {delta!r}")
     theorem = _theorem(problem)
-    loss = np.asarray(problem.loss(weights))
+    loss = np.maximum(problem.loss(weights), 0.0)  # of a perfect fit, rounding may be below zero
     start = np.asarray(balancedness(weights))
     with np.errstate(over="ignore"):
         M = theorem.product_bound(loss)

@@ -190,6 +190,8 @@ def _assembled(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Traje
             raise ValueError(f"{name} of shape {value.shape} for {at.shape} rows and batch {batch}")
     if any(matrix.shape[:-2] != batch or matrix.dtype != np.float64 for matrix in weights):
         raise ValueError(f"weights of shapes {[matrix.shape for matrix in weights]}")
+    if not all(np.isfinite(array).all() for array in (*weights, at, stopped_at)):
+        raise ValueError("weights, steps or ends that are not finite")
     known = status.dtype.kind == "U" and np.isin(status, STATUSES).all()
     if at.ndim != 1 or not len(at) or not known or stopped_at.shape != batch:
         raise ValueError("steps, status or ends of the wrong kind")

@@ -21,6 +21,7 @@ from linscape.explorer.views import bifurcation, descent, energy, phases, values
 
 _LOG = logging.getLogger(__name__)
 _BROKEN = "Something went wrong here; the terminal that runs the explorer says what."
+_NO_SCENE = "Nothing to draw; the line above the figures says why."
 _PARTS = (("graph", "figure"), ("summary", "children"), ("code", "children"), ("card", "className"))
 
 
@@ -100,20 +101,21 @@ class Callbacks:
         sent = {"table": table, "targets": targets} | dict(zip(SLIDERS, positions, strict=True))
         moved = sent | {"page": str(page)}
         scene = cache(lambda: self._scene(moved))  # made once, or refused in both places
-        drawn = _shown(energy.VIEW, lambda: energy.draw(scene()))
+        drawn = _shown(energy.VIEW, scene, energy.draw)
         names = ", ".join(map(str, targets)) if targets else "none chosen"
         return *drawn, _said(scene), names, *_beside(sent), moved
 
     def look(self, stamp: Any, upwards: Any, moved: Any) -> tuple[Any, ...]:
         """Draw the phase diagram, the bifurcation diagram and the critical values."""
+        scene = cache(lambda: self._scene(moved))
         up = upwards if upwards in phases.AXES else "depth"
         with self._turn.taken(moved["page"], int(stamp)) as mine:
             if not mine:
                 return (no_update,) * (3 * len(_PARTS))
             return (
-                *_shown(phases.VIEW, lambda: phases.draw(self._scene(moved), up)),
-                *_shown(bifurcation.VIEW, lambda: bifurcation.draw(self._scene(moved))),
-                *_shown(values.VIEW, lambda: values.draw(self._scene(moved))),
+                *_shown(phases.VIEW, scene, lambda at: phases.draw(at, up)),
+                *_shown(bifurcation.VIEW, scene, bifurcation.draw),
+                *_shown(values.VIEW, scene, values.draw),
             )
 
     def run(self, stamp: Any, variant: Any, moved: Any) -> tuple[Any, ...]:
@@ -122,7 +124,11 @@ class Callbacks:
             if not mine:
                 return (no_update,) * len(_PARTS)
             plain = variant == "plain"
-            return _shown(descent.VIEW, lambda: descent.draw(self._scene(moved), plain=plain))
+            return _shown(
+                descent.VIEW,
+                lambda: self._scene(moved),
+                lambda at: descent.draw(at, plain=plain),
+            )
 
     def choose(self, key: Any) -> tuple[Any, ...]:
         """Offer the columns of a data set as targets, and open it where it shows something."""
@@ -152,7 +158,9 @@ class Callbacks:
     def _scene(self, moved: dict[str, Any]) -> Scene:
         sent = {name: value for name, value in moved.items() if name != "page"}
         settings = Settings.read(**sent)
-        return Scene(settings, self._shelf.get(settings.table))
+        scene = Scene(settings, self._shelf.get(settings.table))
+        _ = scene.moments  # targets that cannot be are refused here, for all views at once
+        return scene
 
 
 def _said(scene: Callable[[], Scene]) -> Any:
@@ -205,17 +213,27 @@ def _outputs(view: View) -> list[Output]:
     return [Output(f"{view.name}-{part}", name) for part, name in _PARTS]
 
 
-def _shown(view: View, draw: Callable[[], Drawn]) -> tuple[Any, ...]:
+def _shown(
+    view: View, scene: Callable[[], Scene], draw: Callable[[Scene], Drawn]
+) -> tuple[Any, ...]:
     """Return what a view outputs: its figure, or in its place the reason why there is none."""
+    drawn = _drawn(view, scene, draw)
+    if isinstance(drawn, str):
+        return _patch(blank(view.figure())), drawn, "", "card card--off"
+    return _patch(drawn.updates), drawn.summary, drawn.code, "card"
+
+
+def _drawn(view: View, scene: Callable[[], Scene], draw: Callable[[Scene], Drawn]) -> Drawn | str:
+    at = None
     try:
-        drawn = draw()
-        return _patch(drawn.updates), drawn.summary, drawn.code, "card"
+        at = scene()
+        return draw(at)
     except LinscapeError as error:
-        reason = str(error)
+        # why there is no scene is said once, in place of the verdict
+        return _NO_SCENE if at is None else str(error)
     except Exception:
         _LOG.exception("the view %s could not be drawn", view.name)
-        reason = _BROKEN
-    return _patch(blank(view.figure())), reason, "", "card card--off"
+        return _BROKEN
 
 
 def _patch(updates: Updates) -> Patch:

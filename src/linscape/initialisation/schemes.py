@@ -98,7 +98,9 @@ def random_weights(
 
 def batch_axes(batch: int | tuple[int, ...] | None) -> tuple[int, ...]:
     """Return the batch axes as a tuple."""
-    axes = () if batch is None else (batch,) if isinstance(batch, int) else tuple(batch)
+    if isinstance(batch, int | np.integer):
+        batch = (int(batch),)
+    axes = () if batch is None else tuple(batch)
     if not all(isinstance(axis, int | np.integer) and axis >= 0 for axis in axes):
         raise InvalidOption(f"batch must be whole numbers of at least 0, got {batch!r}")
     return axes

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.landscape.certificate import Certificate
 from linscape.landscape.realisation import realised
 from linscape.moments.rows import row_products, transformed_rows
@@ -63,6 +64,7 @@ class GlobalMinimum:
         """Return the theorem that the result rests on."""
         return self.certificate.theorem
 
+    @guarded
     def predict(self, X: ArrayLike) -> Array:
         """Return E[f(x)] for rows of data in their original units, whatever the moments' units.
 
@@ -88,6 +90,7 @@ class GlobalMinimum:
         products = row_products(moments, X, self.predictor)
         return moments.transform.original_y(products + self.intercept)
 
+    @guarded
     def prediction_variance(self, X: ArrayLike) -> Array:
         """Return Var f(x) over the noise alone, in the original units of y squared.
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from linscape.errors import ClusterFailure, MissingDependency
+from linscape.errors import ClusterFailure, InvalidOption, MissingDependency
 from linscape.moments.parts import Part
 
 T = TypeVar("T")
@@ -34,6 +34,14 @@ class Reader:
 
     client: Any = None
     progress: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no client."""
+        if self.client is not None and not isinstance(self.client, dask_distributed().Client):
+            raise InvalidOption(
+                f"client must be a distributed.Client, got {self.client!r:.80}; make one with "
+                "distributed.Client('tcp://host:8786')"
+            )
 
     def combined(
         self, read: Callable[..., T], parts: Sequence[Part], combine: Combine[T], *options: Any
@@ -81,6 +89,14 @@ def connected(address: str) -> Any:
         If the address is none, or no scheduler answers there within 10 s.
     """
     distributed = dask_distributed()
+    try:  # a client that is made for no address is never closed
+        distributed.comm.parse_address(address, strict=True)
+        distributed.comm.get_address_host(address)
+    except (ValueError, TypeError):
+        raise ClusterFailure(
+            f"expected a Dask scheduler at an address such as tcp://host:8786, got {address!r}; "
+            "give the address that `dask scheduler` prints"
+        ) from None
     try:
         return distributed.Client(address, timeout=TIMEOUT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

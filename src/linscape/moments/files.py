@@ -35,11 +35,18 @@ def found_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
         If a path is missing or a folder, a glob matches nothing, or an extension is unknown.
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    files = [file for path in given for file in _matches(path)]
+    try:
+        files = [file for path in given for file in _matches(path)]
+        for file in files:
+            _check_file(file)
+    except UnreadableFile:
+        raise
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise UnreadableFile(
+            f"cannot look for {str(error.filename)[:200]}: {error.strerror}; check the path"
+        ) from error
     if not files:
         raise UnreadableFile("expected at least one path, got an empty list; name a file")
-    for file in files:
-        _check_file(file)
     return files
 
 

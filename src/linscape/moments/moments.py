@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from linscape.arguments import guarded
 from linscape.errors import InvalidMoments
 from linscape.moments.arrays import Gathered, gather, labels
 from linscape.moments.centred import check_range
@@ -375,6 +376,7 @@ class Moments(Description):
             return NotImplemented
         return self._from_state(subtracted(self._dense, other._dense))
 
+    @guarded
     def centered(self) -> "Moments":
         """Moments of x - E x and y - E y.
 
@@ -397,6 +399,7 @@ class Moments(Description):
             return self._from_state(self._state.centred())
         return self._from_state(centred_state(self._state))
 
+    @guarded
     def standardized(self) -> "Moments":
         """Moments of x and y, each column less its mean and divided by its standard deviation.
 

@@ -27,6 +27,8 @@ from linscape.moments.files import (
 from linscape.moments.moments import Moments
 from linscape.moments.partial import Partial, joined
 from linscape.moments.parts import Part, parts_of
+from linscape.moments.saved import saved_moments
+from linscape.moments.storage import holds_moments
 from linscape.moments.tables import (
     Layout,
     check_names,
@@ -59,11 +61,13 @@ def read_moments(
     ----------
     paths : path, glob, or list of them
         Files ending in .csv, .parquet, .feather, .arrow or .npz, all with the same columns (in
-        any order) and all taken together as one table.
+        any order) and all taken together as one table. Files of :meth:`Moments.save` hold no rows:
+        their moments are loaded, and added if there are several.
     target : str or list of str
         The output column, or columns; every other column is an input unless named below. One
         name gives ``C`` of shape (d,), a list gives (d, m). In an .npz file, the name of the
-        array of outputs, "y" by default; the inputs are the array "X".
+        array of outputs, "y" by default; the inputs are the array "X". Of saved moments, the
+        targets they were saved with; they keep their shape.
     sample_weight : str, optional
         The column (in .npz: the array) of sample weights.
     drop : list of str, optional
@@ -88,7 +92,11 @@ def read_moments(
     ------
     InvalidData
         If a column does not exist, is not numeric, or holds NaN, nulls or infinities; if a file
-        has other columns than the first; if there are no rows.
+        has other columns than the first; if there are no rows; if saved moments have other targets.
+    InvalidMoments
+        If saved moments cannot be added.
+    InvalidOption
+        If `client` is no client.
     UnreadableFile
         If a file is missing, damaged or of an unknown kind; if workers die on it again and again.
     OutOfRange
@@ -110,6 +118,10 @@ def read_moments(
     drop = (drop,) if isinstance(drop, str) else tuple(drop)
     archives = [file for file in files if file.suffix.lower() in ARCHIVES]
     reader = Reader(client, progress)
+    saved = [file for file in archives if holds_moments(file)]
+    if saved:
+        as_they_are = sample_weight is None and not drop and not one_hot
+        return saved_moments(files, saved, target, as_they_are=as_they_are)
     if not archives:
         gathered = _table_files(files, target, sample_weight, drop, one_hot, reader)
     elif len(archives) == len(files):

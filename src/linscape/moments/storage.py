@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,11 +10,13 @@ import numpy as np
 
 from linscape.atomic import write_atomically
 from linscape.errors import UnreadableFile
-from linscape.moments.archives import DAMAGE, reason_of
+from linscape.moments.archives import DAMAGE, archive, reason_of
 from linscape.moments.state import State, affine
 
 FORMAT = "linscape moments"
 SCHEMA = 1
+# Arrays that every file of moments has; data have the array X.
+_SIGN = {"header.npy", "shift.npy", "scale.npy"}
 
 
 def save_state(path: str | os.PathLike[str], state: State) -> None:
@@ -49,6 +52,15 @@ def save_state(path: str | os.PathLike[str], state: State) -> None:
     write_atomically(path, write)
 
 
+def holds_moments(file: Path) -> bool:
+    """Whether the arrays in a file have the names that `save_state` gives them."""
+    if not zipfile.is_zipfile(file):
+        return False
+    with archive(file) as opened:
+        names = set(opened.namelist())
+    return names >= _SIGN and "X.npy" not in names
+
+
 def load_state(path: str | os.PathLike[str]) -> State:
     """Read a state back, bit for bit.
 
@@ -59,8 +71,8 @@ def load_state(path: str | os.PathLike[str]) -> State:
     """
     file = Path(path)
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with file.open("rb") as stream:
+            arrays = _arrays(stream)
         header = json.loads(arrays.pop("header").tobytes())
         schema = int(header["schema"])
         state = _state(header, arrays) if schema <= SCHEMA else None
@@ -79,11 +91,20 @@ def load_state(path: str | os.PathLike[str]) -> State:
     return state
 
 
+def _arrays(stream: BinaryIO) -> dict[str, Any]:
+    """Read all arrays of an archive."""
+    if not zipfile.is_zipfile(stream):
+        raise ValueError("no .npz file")
+    stream.seek(0)
+    with np.load(stream, allow_pickle=False) as opened:
+        return {name: opened[name] for name in opened.files}
+
+
 def _foreign(file: Path, error: Exception) -> UnreadableFile:
     """Return the error for a file that does not hold moments."""
     return UnreadableFile(
         f"expected {file} to be written by Moments.save, got a damaged or foreign file "
-        f"({reason_of(error)}); save the moments again"
+        f"({reason_of(error)}); save the moments again, or read rows with read_moments"
     )
 
 
@@ -99,6 +120,8 @@ def _state(header: dict[str, Any], arrays: dict[str, Any]) -> State:
         fits = array.shape == (columns,) * shapes[name] and array.dtype == np.float64
         if not (fits and np.isfinite(array).all()):
             raise ValueError(f"array {name!r} of shape {array.shape}")
+    if not (scale > 0).all():
+        raise ValueError("a scale that is not positive")
     if not 1 <= inputs < columns or (single and columns != inputs + 1):
         raise ValueError(f"{inputs} inputs of {columns} columns")
     if "raw" not in arrays and ("covariance" not in arrays or "mean" not in arrays):

@@ -114,7 +114,7 @@ def kind(dtype: Any) -> str:
         return "numeric"
     if types.is_string(dtype) or types.is_large_string(dtype) or types.is_string_view(dtype):
         return "text"
-    if types.is_dictionary(dtype):
+    if types.is_dictionary(dtype) and not types.is_nested(dtype.value_type):
         return "text"
     return str(dtype)
 

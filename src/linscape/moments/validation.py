@@ -136,7 +136,7 @@ def name_tuple(names: Sequence[str] | None, count: int, what: str) -> tuple[str,
     """
     if names is None:
         return None
-    given = tuple(names)
+    given = tuple(names) if hasattr(names, "__iter__") and np.ndim(names) else ()
     strings = not isinstance(names, str) and all(isinstance(name, str) for name in given)
     if not strings or len(set(given)) != count or len(given) != count:
         raise InvalidMoments(
@@ -153,7 +153,12 @@ def real_array(given: ArrayLike, name: str) -> NDArray[np.float64]:
     InvalidMoments
         If they are not real numbers, or not all finite.
     """
-    array = np.asarray(given)
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise InvalidMoments(
+            f"expected {name} of equal rows, got {str(error).splitlines()[0]}; pass an array"
+        ) from error
     if array.dtype.kind not in "biuf":
         raise InvalidMoments(
             f"expected real numbers in {name}, got dtype {array.dtype}; convert to float64"

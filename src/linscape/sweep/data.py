@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from linscape.errors import UnreadableFile
 from linscape.moments import Moments, read_moments
+from linscape.moments.storage import holds_moments
 from linscape.sweep.values import Table, Where, choice, each, flag, integer, number, text
 
 _MOST = 2**30  # numbers drawn for one data set: 8 GiB
@@ -45,6 +47,12 @@ class SavedData:
 
     def moments(self) -> Moments:
         """Return the moments."""
+        file = Path(self.moments_file)
+        if file.is_file() and not holds_moments(file):
+            raise UnreadableFile(
+                f"expected {file} to be a readable file of Moments.save; "
+                "for data files use 'files' and 'target'"
+            )
         return Moments.load(self.moments_file)
 
 

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from linscape.errors import ClusterFailure, InvalidOption, LinscapeError, MissingDependency
+from linscape.moments.distribution import connected
 from linscape.sweep.threads import keep_one_thread, one_thread_in_children
 
 NAMES = ("serial", "processes", "dask")
@@ -187,14 +188,7 @@ def _dask(workers: int, scheduler: str | None) -> Iterator[tuple[Executor, int]]
         ):
             yield client.get_executor(pure=False), 2 * workers
         return
-    try:
-        client = distributed.Client(scheduler, timeout="10s")
-    except (OSError, ValueError, TypeError) as error:
-        raise ClusterFailure(
-            f"no Dask scheduler answers at {scheduler!r} ({error}); give an address such as "
-            "tcp://host:8786"
-        ) from None
-    with client:
+    with connected(scheduler) as client:
         yield client.get_executor(pure=False), 2 * max(1, sum(client.nthreads().values()))
 
 

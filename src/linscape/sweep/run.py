@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from linscape.errors import InvalidOption, UnreadableFile
+from linscape.errors import InvalidOption, LinscapeError, UnreadableFile
 from linscape.moments import Moments
 from linscape.sweep.cells import Cell, cells, check_cells
 from linscape.sweep.compute import compute_chunk, differences, versions
-from linscape.sweep.data import fingerprint
+from linscape.sweep.data import DataSet, fingerprint
 from linscape.sweep.executors import Job, check_executor, computed, opened
 from linscape.sweep.result import Sweep
 from linscape.sweep.spec import Spec, read_spec
@@ -105,12 +105,15 @@ def run(
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise InvalidOption(f"chunk must be a whole number of at least 1, got {chunk!r}")
     chosen = spec if isinstance(spec, Spec) else read_spec(spec)
+    document = os.fspath(spec) if isinstance(spec, str | os.PathLike) else ""
     kept = Store(store)
-    check_cells(chosen)
+    with _naming(document):
+        check_cells(chosen)
     with one_thread():
-        moments = {name: data.moments() for name, data in chosen.data}
-        prints = {name: fingerprint(one) for name, one in moments.items()}
-        planned = cells(chosen, prints)
+        with _naming(document):
+            moments = {name: _moments(name, data) for name, data in chosen.data}
+            prints = {name: fingerprint(one) for name, one in moments.items()}
+            planned = cells(chosen, prints)
         with kept.writing():
             _agree(kept, chosen, prints)
             todo = _missing(planned, kept, retry_failed)
@@ -150,6 +153,22 @@ def read(store: Path_) -> Sweep:
     except (InvalidOption, KeyError, TypeError, AttributeError) as error:
         raise UnreadableFile(f"the manifest of {store} is damaged ({error})") from None
     return Sweep(labelled(planned, kept.results()), manifest, Path(store))
+
+
+def _moments(name: str, data: DataSet) -> Moments:
+    with _naming(f"data.{name}"):
+        return data.moments()
+
+
+@contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """Let errors begin with the place that they are of, if it has a name."""
+    try:
+        yield
+    except LinscapeError as error:
+        if not place:
+            raise
+        raise type(error)(f"{place}: {error}") from error
 
 
 def _agree(store: Store, spec: Spec, prints: Mapping[str, str]) -> None:

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from linscape.torch.answer import Answer
 from linscape.torch.setting import Setting
 
@@ -14,13 +16,22 @@ _EDGE = 1e-6  # relative: what float32 data leave undecided
 def covers(setting: Setting) -> bool:
     """Return whether the statements of this file say more than those about moments.
 
-    They do for every loss but the square, for ReLU with one hidden layer, and for an output bias
-    beside dropout, which the centred moments do not describe.
+    They do for every loss but the square, for ReLU with one hidden layer, for an output bias
+    beside dropout, which the centred moments do not describe, and for several outputs with one
+    hidden layer and biases that decay.
     """
-    if setting.reading.decoupled:
+    reading = setting.reading
+    if reading.decoupled:
         return False
-    bias_beside_noise = setting.refusal is not None and setting.reading.depth == 1
-    return not setting.is_square or bias_beside_noise or setting.unit_signal is not None
+    if not setting.is_square or setting.unit_signal is not None or _decays_to_several(setting):
+        return True
+    return setting.refusal is not None and reading.depth == 1
+
+
+def _decays_to_several(setting: Setting) -> bool:
+    reading = setting.reading
+    linear = reading.depth == 1 and reading.kind == "linear"
+    return linear and reading.bias == "decayed" and reading.widths[-1] > 1
 
 
 def convex_phase(setting: Setting) -> Answer:
@@ -45,6 +56,12 @@ def convex_phase(setting: Setting) -> Answer:
         return _deep(setting)
     level, signal = _level(setting), setting.constant.signal
     numbers = {"signal": signal, "level": level, "constant": setting.constant.value.tolist()}
+    if _biases_suffice(setting):
+        statement = (
+            "One constant, all weights zero, is not the global minimum, but biases alone make "
+            "another that is, up to rounding."
+        )
+        return Answer("undecided", statement, PROOF, numbers)
     if abs(signal - level) <= _EDGE * level:
         return Answer("undecided", "‖B‖₂ equals 2√(γ_uγ_w) up to rounding.", PROOF, numbers)
     learns = signal > level
@@ -116,6 +133,26 @@ def _deep(setting: Setting) -> Answer:
         f"{zero}hether it is the global one is known exactly for one hidden layer only, for a "
         f"{kind} loss."
     )
+
+
+def _biases_suffice(setting: Setting) -> bool:
+    """Whether hidden biases, without inputs, do best, of a square loss; within rounding.
+
+    Where ‖E[y]‖ > (1 + γ_u)√(γ_w/γ_u) they make a constant c along E[y] with ‖∇E ℓ(c, y)‖ at the
+    level; it is optimal iff ‖E[∇ℓ(c, y)(x, 1)ᵀ]‖₂ is no larger.
+    """
+    constant, moments = setting.constant, setting.gathered.moments
+    if not setting.is_square or setting.reading.bias != "decayed" or constant is None:
+        return False
+    level, slope = _level(setting), constant.moment[:, -1]
+    size = float(np.linalg.norm(slope))
+    if size <= level:
+        return False
+    covariance = np.reshape(moments.covariance_xy, (moments.inputs, moments.outputs))
+    slope = slope * (level / size)
+    inputs = np.outer(slope, np.asarray(moments.mean_x)) - 2 * covariance.T
+    signal = float(np.linalg.norm(np.column_stack([inputs, slope]), 2))
+    return signal <= level * (1 + _EDGE)
 
 
 def _level(setting: Setting) -> float:

@@ -96,7 +96,7 @@ def _diagnosed(
     found = culprits.usual_culprits(mistakes, setting.gathered, square=setting.is_square)
     if setting.refusal is None and setting.is_square:
         found += culprits.step_size(setting.problem, setting.weights, setting.reading, optimizer)
-    phase, trap, ending = phase_answer(setting), trap_answer(setting), ending_answer(setting)
+    phase, ending = phase_answer(setting), ending_answer(setting)
     extent = limits(setting)
     gain = _restart_gain(setting, phase) if constant_output(setting) else None
     return Diagnosis(
@@ -106,7 +106,7 @@ def _diagnosed(
         batches=setting.gathered.batches,
         culprits=tuple(found),
         phase=phase,
-        trap=trap,
+        trap=trap_answer(setting, phase),
         ending=ending,
         limits=extent,
         constant=explanation(setting, phase, gain),

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch.nn import functional
 
-from linscape.errors import InvalidData, NoExactSolution
+from linscape.errors import InvalidData, LinscapeError, NoExactSolution
 
 Loss = Callable[[Any, Any], Any]
 Kind = Literal["square", "cross-entropy", "binary cross-entropy", "Huber"]
@@ -18,6 +18,10 @@ _ROWS = (6, 15)  # two sizes of batches, to see whether the loss averages over r
 _SIZES = (1e-3, 1.0, 1e3)
 _TOLERANCE = 1e-9  # relative, of a loss computed in float64
 _SINGLE = 1e-4  # the same for losses that insist on float32
+
+
+class UnknownLoss(NoExactSolution):
+    """A loss that no statement covers."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,24 @@ def data_term(loss: Loss, output: torch.Tensor, target: torch.Tensor) -> DataTer
     8.0
     """
     for name, part in (("output", output), ("target", target)):
-        if not isinstance(part, torch.Tensor) or part.ndim == 0 or not len(part):
+        usable = isinstance(part, torch.Tensor) and not part.is_meta and part.ndim > 0
+        if not usable or not len(part):
             shown = tuple(part.shape) if isinstance(part, torch.Tensor) else type(part).__name__
             raise InvalidData(f"expected {name} to be a tensor with one row or more, got {shown}")
+    try:
+        return _matched(loss, output, target)
+    except (InvalidData, NoExactSolution):
+        if target.is_floating_point() and _takes_classes(loss):
+            raise UnknownLoss(
+                f"the loss {_name(loss)} is cross-entropy, which wants targets (n,) of integer "
+                "classes, with an output for each class, or (n, m) of probabilities for m ≥ 2 "
+                f"outputs; got {target.dtype} of shape {tuple(target.shape)} for outputs of shape "
+                f"{tuple(output.shape)}"
+            ) from None
+        raise
+
+
+def _matched(loss: Loss, output: torch.Tensor, target: torch.Tensor) -> DataTerm:
     probe = _Probe(loss, output, target)
     size = len(output)
     for kind, reference in _REFERENCES.items():
@@ -104,11 +123,19 @@ def data_term(loss: Loss, output: torch.Tensor, target: torch.Tensor) -> DataTer
         return DataTerm(
             "Huber", alpha * (size if reduction == "sum" else 1), reduction, size, threshold
         )
-    raise NoExactSolution(
+    raise UnknownLoss(
         f"the loss {_name(loss)} is a multiple of none of: square, cross-entropy, binary "
         "cross-entropy of logits, Huber (weights, label smoothing and added penalties make "
         "another loss); nothing is proven for it"
     )
+
+
+def _takes_classes(loss: Loss) -> bool:
+    try:
+        term = _matched(loss, torch.zeros(2, 3), torch.zeros(2, dtype=torch.long))
+    except LinscapeError:
+        return False
+    return term.kind == "cross-entropy"
 
 
 def compares_all_pairs(loss: Loss, output: torch.Tensor, target: torch.Tensor) -> bool:

@@ -119,7 +119,9 @@ def _model(found: Diagnosis) -> list[str]:
         "free": "biases free of decay",
         "output": "one free bias at the output",
     }
-    lines = [f"{chain}{acts}, {biases[reading.bias]}; {found.rows} rows in {found.batches} batches"]
+    batches = f"{found.batches} batch{'' if found.batches == 1 else 'es'}"
+    rows = f"{found.rows} row{'' if found.rows == 1 else 's'}"
+    lines = [f"{chain}{acts}, {biases[reading.bias]}; {rows} in {batches}"]
     lams = ", ".join(f"{lam:.4g}" for lam in dict.fromkeys(reading.weight_decay))
     lines.append(
         f"loss: {term.kind}, α = {term.alpha:.4g} ({term.reduction}); weight_decay λ = {lams}"

@@ -67,8 +67,8 @@ def proven_trap(setting: Setting) -> Trap | str:
     return _convex(setting, setting.signal, TRAP)
 
 
-def trap_answer(setting: Setting) -> Answer:
-    """Return (b): whether these weights are proven to flow to zero."""
+def trap_answer(setting: Setting, phase: Answer) -> Answer:
+    """Return (b): whether these weights are proven to flow to zero, beside (a)."""
     found = proven_trap(setting)
     if isinstance(found, str):
         verdict = "not applicable" if setting.reading.decoupled else "not proven"
@@ -89,11 +89,21 @@ def trap_answer(setting: Setting) -> Answer:
                 "the output bias does; the output ends at one constant."
             )
         return Answer("yes", statement, found.basis, numbers)
-    statement = (
-        f"Weights up to {margin:.3g} times these are proven to collapse; of these nothing is "
-        "proven (which does not mean that they learn)."
-    )
-    return Answer("not proven", statement, found.basis, numbers)
+    return Answer("not proven", _unproven(setting, phase, margin), found.basis, numbers)
+
+
+def _unproven(setting: Setting, phase: Answer, margin: float) -> str:
+    if margin > 0:
+        return (
+            f"Weights up to {margin:.3g} times these are proven to collapse; of these nothing is "
+            "proven (which does not mean that they learn)."
+        )
+    # with a kink (a) is about the model itself only where the bounds of claim 3 are known
+    exact = setting.reading.kind == "linear" or setting.unit_signal is not None
+    if setting.reading.depth == 1 and exact and phase.verdict == "learning":
+        zero = "zero" if setting.reading.bias is False else "zero, beside the best output bias,"
+        return f"No trap: where one hidden layer learns, {zero} is a saddle."
+    return "No weights but zero are proven to collapse (which does not mean that they learn)."
 
 
 def _square_margin(found: TrapRadius, norms: Sequence[float]) -> float:

@@ -2,15 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from linscape.arguments import guarded
-from linscape.errors import NoExactSolution
+from linscape.errors import InvalidOption, NoExactSolution
 from linscape.verification.statement import FORMAT, VERSION
 
 if TYPE_CHECKING:
     from linscape.landscape import GlobalMinimum
 
 
-@guarded
 def certificate_document(minimum: "GlobalMinimum") -> dict[str, Any]:
     r"""Return a certificate of a global minimum, ready for JSON, that :func:`verify` re-proves.
 
@@ -40,6 +38,8 @@ def certificate_document(minimum: "GlobalMinimum") -> dict[str, Any]:
 
     Raises
     ------
+    InvalidOption
+        For anything but a GlobalMinimum.
     NoExactSolution
         For several outputs with hidden layers, or biases that decay: this statement is not theirs.
 
@@ -51,6 +51,12 @@ def certificate_document(minimum: "GlobalMinimum") -> dict[str, Any]:
     >>> document["moments"]["cross_moment"], document["minimum"]["predictor"]
     ([[1.0]], [[0.5]])
     """
+    from linscape.landscape import GlobalMinimum  # a checker does without it
+
+    if not isinstance(minimum, GlobalMinimum):
+        raise InvalidOption(
+            f"expected the result of global_minimum, got an object of type {type(minimum).__name__}"
+        )
     problem = minimum.problem
     moments, network = problem.moments, problem.network
     _require_covered(minimum)

@@ -163,12 +163,15 @@ def aligned_flow(problem: Problem, weights: Sequence[ArrayLike], times: ArrayLik
 
 def _basis(matrices: list[Array]) -> tuple[Array, Array, Array]:
     """Return the singular values every layer shares, and the singular vectors of the product."""
-    largest = max(float(np.linalg.norm(matrix)) for matrix in matrices)
-    deviation = float(balancedness(matrices))
+    unit = max(float(np.abs(matrix).max(initial=0.0)) for matrix in matrices) or 1.0
+    scaled = [matrix / unit for matrix in matrices]  # squares of small weights would be zero
+    largest = max(float(np.linalg.norm(matrix)) for matrix in scaled)
+    deviation = float(balancedness(scaled))
     if deviation > TOLERANCE * largest**2:
         raise NoExactSolution(
             "modes decouple from balanced starts, W_{j+1}ᵀW_{j+1} = W_jW_jᵀ; this one misses it by "
-            f"{deviation:.3g} (spectral norm); start from balanced_weights, or integrate with flow"
+            f"{deviation * unit**2:.3g} (spectral norm); start from balanced_weights, or integrate "
+            "with flow"
         )
     first, *later = matrices
     hidden, sizes, right = np.linalg.svd(first, full_matrices=False)

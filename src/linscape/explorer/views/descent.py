@@ -26,6 +26,7 @@ from linscape.problem import Problem
 FRAMES = 40
 _RECORDS = 200
 _MOMENTUM = 0.9
+_LEAST_PAD = 0.01  # of the loss
 _LEVELS, _PLATEAUS, _CURVE, _PLAYED, _HEAD = range(5)
 
 
@@ -83,7 +84,8 @@ def draw(scene: Scene, *, plain: bool) -> Drawn:
     )
     rungs = _rungs(scene, plain)
     found = _plateaus(problem, path) if plain else None
-    return Drawn(_updates(path, rungs, found), _summary(path, rungs, found, float(size)), code)
+    words = _summary(path, rungs, found, float(size), several=problem.moments.outputs > 1)
+    return Drawn(_updates(path, rungs, found), words, code)
 
 
 def frame(step: Any, loss: Any, number: int) -> Updates:
@@ -128,7 +130,7 @@ def _rungs(scene: Scene, plain: bool) -> list[float]:
     if plain:
         return [value.loss for value in critical_values(scene.plain).descent]
     if scene.moments.outputs > 1:
-        return []
+        return [critical_values(scene.plain).descent[0].loss]  # of zero, which has no decay to pay
     return [solution.loss for solution in solutions(scene.problem)]
 
 
@@ -143,7 +145,7 @@ def _resting_code(scene: Scene, plain: bool) -> list[str]:
             "plateaus = ls.plateaus(problem, path, values=values)",
         ]
     if scene.moments.outputs > 1:
-        return []
+        return ["levels = [ls.critical_values(plain).descent[0].loss]  # of zero"]
     return ["levels = [solution.loss for solution in ls.solutions(problem)]"]
 
 
@@ -152,7 +154,8 @@ def _updates(path: Trajectory, rungs: list[float], found: Plateaus | None) -> Up
     top = max([*rungs, float(loss[0])])
     high = min(top, 1.6 * max([*rungs, float(loss[-1])]))
     low = min([*rungs, float(np.nanmin(loss))])
-    pad = 0.07 * ((high - low) or abs(high) or 1.0)
+    # a curve that hardly moves is no more than that, and its axis has numbers that differ
+    pad = max(0.07 * (high - low), _LEAST_PAD * abs(high)) or 1.0
     rests = list(found or ())
     x = [value for rest in rests for value in (rest.entered, rest.left, np.nan)]
     y = [value for rest in rests for value in (rest.value, rest.value, np.nan)]
@@ -167,7 +170,14 @@ def _updates(path: Trajectory, rungs: list[float], found: Plateaus | None) -> Up
     }
 
 
-def _summary(path: Trajectory, rungs: list[float], found: Plateaus | None, step_size: float) -> str:
+def _summary(
+    path: Trajectory,
+    rungs: list[float],
+    found: Plateaus | None,
+    step_size: float,
+    *,
+    several: bool,
+) -> str:
     end = float(path["loss"][-1])
     words = f"{int(path.at[-1])} steps of {step_size:.2g}, momentum {_MOMENTUM}: loss {end:.6g}"
     if str(path.status) == "diverged":
@@ -176,6 +186,11 @@ def _summary(path: Trajectory, rungs: list[float], found: Plateaus | None, step_
         names = [len(rest.modes or ()) for rest in found]
         rested = ", ".join(map(str, names)) or "none"
         return f"{words}. Plateaus at numbers of modes: {rested}."
+    if several:
+        # of the levels only that of zero is known, and whether zero is the best is not asked
+        if abs(end - rungs[0]) < 1e-3 * rungs[0]:
+            return f"{words}, that of zero, where it fell, or which it has not yet left."
+        return f"{words}."
     if len(rungs) > 1 and abs(end - rungs[0]) < 0.02 * abs(rungs[0] - min(rungs)):
         return f"{words}, that of zero, where it started or fell: the trap, or not yet left."
     if rungs and end - min(rungs) < 1e-3 * abs(rungs[0]):

@@ -8,6 +8,7 @@ from linscape.explorer.view import Drawn, View
 from linscape.landscape import CriticalValues, critical_values
 
 _MOST = 128
+_NOTHING = 1e-12  # of the loss at zero
 _ALL, _LADDER, _RUNGS = range(3)
 
 
@@ -82,5 +83,7 @@ def _summary(found: CriticalValues) -> str:
     words = f"{found.count} critical value{'' if found.count == 1 else 's'}"
     if found.distinct > _MOST:
         words += f", the lowest {_MOST} shown"
-    ladder = found.descent
-    return f"{words}, from {ladder[-1].loss:.6g} (the global minimum) to {ladder[0].loss:.6g}."
+    zero, best = found.descent[0].loss, found.descent[-1].loss
+    if best < _NOTHING * zero:
+        best = 0.0  # a perfect fit up to rounding
+    return f"{words}, from {best:.6g} (the global minimum) to {zero:.6g}."

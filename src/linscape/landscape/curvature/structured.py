@@ -86,6 +86,7 @@ def structured_inertia(
     (0, 32, 24)
     """
     values, rank = np.asarray(eigenvalues, dtype=np.float64), len(modes)
+    _check_widths(widths, values)
     width_in = widths[0] if input_rank is None else input_rank
     _check(values, modes, widths, width_in)
     narrowest = min(widths[1:-1])
@@ -141,6 +142,8 @@ def zero_residual_inertia(
     >>> zero_residual_inertia((1, 1), (1, 1), (1, 1, 1))
     (0, 1, 1)
     """
+    if len(widths) < 2:
+        raise InvalidWeights(f"expected two widths or more, got {tuple(widths)}")
     layers = len(widths) - 1
     left, right = (0, *left_ranks), tuple(right_ranks)
     if not (
@@ -164,14 +167,17 @@ def _filled(negative: int, positive: int, widths: Sequence[int]) -> Triple:
     return negative, total - negative - positive, positive
 
 
-def _check(
-    values: np.ndarray, modes: Sequence[int], widths: Sequence[int], input_rank: int
-) -> None:
+def _check_widths(widths: Sequence[int], values: np.ndarray) -> None:
     if len(widths) < 3 or min(widths) < 1 or values.shape != (widths[-1],):
         raise InvalidWeights(
             "expected widths (inputs, hidden…, outputs), all positive, and one eigenvalue for each "
             f"output, got widths {tuple(widths)} and eigenvalues of shape {values.shape}"
         )
+
+
+def _check(
+    values: np.ndarray, modes: Sequence[int], widths: Sequence[int], input_rank: int
+) -> None:
     if not (np.isfinite(values).all() and (values >= 0).all()):
         raise InvalidWeights("the eigenvalues must be finite and not negative")
     if not np.count_nonzero(values) <= input_rank <= widths[0]:

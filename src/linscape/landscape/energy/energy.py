@@ -85,8 +85,10 @@ class Energy:
         return np.asarray((y + self.log_decay_product - self.log_inflation) / self.depth)
 
     def log_decay(self, energy: Array | float) -> Array:
-        """Return y from log K."""
-        return np.asarray(self.depth * np.log(energy) - self.log_decay_product + self.log_inflation)
+        """Return y of an energy K; −∞ of zero."""
+        with np.errstate(divide="ignore"):
+            log_energy = np.log(energy)
+        return np.asarray(self.depth * log_energy - self.log_decay_product + self.log_inflation)
 
     def slope(self, y: Array) -> tuple[Array, Array]:
         """Return h and dh/dy."""

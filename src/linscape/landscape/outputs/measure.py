@@ -87,6 +87,8 @@ class OutputMeasure:
         vectors.
         """
         a, error = self.spectrum.values, self.coefficient_error
+        if not len(a):  # inputs that are zero
+            return np.zeros_like(ridge)
         exact, lowered = a + ridge[:, None], self.spectrum.lowered + ridge[:, None]
         squares = (self.coefficients**2).sum(axis=1)
         from_values = (squares / exact * ((a - self.spectrum.lowered) / lowered)).sum(axis=1)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from linscape.arguments import guarded
 from linscape.errors import InvalidNetwork, NoExactSolution
 from linscape.landscape.interval import real_numbers
+from linscape.landscape.minimise import global_minimum
 from linscape.landscape.minimum import GlobalMinimum
 from linscape.landscape.outputs.dispatch import output_bracket
 from linscape.landscape.outputs.measure import OutputMeasure
@@ -90,12 +91,7 @@ def mode_path(problem: Problem, *, weight_decay: ArrayLike) -> ModePath:
         raise InvalidNetwork(
             f"weight_decay must be one or several positive numbers, got {weight_decay!r}"
         )
-    minima: dict[int, GlobalMinimum] = {}
-    before, measure = None, OutputMeasure.of(problem)
-    for k in np.argsort(-decays):
-        before = output_bracket(_with_decay(problem, float(decays[k])), measure, before)
-        minima[int(k)] = before
-    ordered = [minima[k] for k in range(len(decays))]
+    ordered = _minima(problem, decays)
     return ModePath(
         weight_decay=decays,
         sizes=np.array(
@@ -106,6 +102,18 @@ def mode_path(problem: Problem, *, weight_decay: ArrayLike) -> ModePath:
         upper=np.array([g.upper for g in ordered]),
         source=ordered[0].source,
     )
+
+
+def _minima(problem: Problem, decays: Array) -> list[GlobalMinimum]:
+    """Return the minimum at each decay."""
+    if problem.moments.outputs == 1:
+        return [global_minimum(_with_decay(problem, float(decay))) for decay in decays]
+    minima: dict[int, GlobalMinimum] = {}
+    before, measure = None, OutputMeasure.of(problem)
+    for k in np.argsort(-decays):
+        before = output_bracket(_with_decay(problem, float(decays[k])), measure, before)
+        minima[int(k)] = before
+    return [minima[k] for k in range(len(decays))]
 
 
 def _with_decay(problem: Problem, decay: float) -> Problem:

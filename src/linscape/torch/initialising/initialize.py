@@ -15,7 +15,7 @@ from linscape.torch.initialising.barrier import SOURCE, Pass
 from linscape.torch.initialising.learning import LearningStart, learning_start
 from linscape.torch.initialising.result import Initialisation, Scheme
 from linscape.torch.initialising.slopes import corrected
-from linscape.torch.loss import Loss
+from linscape.torch.loss import Loss, UnknownLoss
 from linscape.torch.operations import kept_random_state
 from linscape.torch.reading import Reading
 from linscape.torch.setting import Setting
@@ -154,7 +154,10 @@ def _numpy_generator(scheme: str, generator: torch.Generator | None) -> np.rando
 def _setting(
     model: nn.Module, loader: Iterable[Any], loss: Loss, optimizer: torch.optim.Optimizer | None
 ) -> Setting:
-    setting, _ = survey(model, loader, loss, optimizer)
+    try:
+        setting, _ = survey(model, loader, loss, optimizer)
+    except UnknownLoss as error:
+        raise NoExactSolution(f"initialize_ needs a square loss: {error}") from None
     if not setting.is_square:
         raise NoExactSolution(
             f"initialize_ needs a square loss, got {setting.term.kind}: where descent ends is no "

@@ -39,12 +39,20 @@ def test_a_page_with_several_targets(linscape):
     assert "9 inputs; targets: progression, bp" in " ".join(done.out.split())
 
 
+def test_the_page_says_what_was_saved(linscape, tmp_path):
+    assert "nothing; add --save FILE.npz" in linscape("moments", *ONE).out
+    done = linscape("moments", *ONE, "--save", tmp_path / "m.npz")
+    assert "--save" not in done.out
+    assert "m.npz" in done.out
+
+
 @pytest.mark.parametrize(
     ("options", "part"),
     [
         (("--save", "m.csv"), "--save"),
         (("--save", "no/folder/m.npz"), "folder that exists"),
         (("--scheduler", "tcp://127.0.0.1:1"), "Dask scheduler"),
+        (("--scheduler", "foo"), "an address such as tcp://host:8786, got 'foo'"),
         (("--target", "nope"), "'nope'"),
         (("--drop", "nope"), "'nope'"),
     ],
