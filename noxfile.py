@@ -54,7 +54,9 @@ def slow(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Fuzz readers, functions, models and commands: nox -s fuzz -- --seconds 600."""
     session.install("-e", ".[test]", "atheris")
-    for name in ("readers", "functions", "models", "commands"):
+    for reader in ("csv", "parquet", "feather", "npz", "moments", "trajectory", "certificate"):
+        session.run("python", "tests/fuzz/readers.py", reader, *session.posargs, env=ONE_THREAD)
+    for name in ("functions", "models", "commands"):
         session.run("python", f"tests/fuzz/{name}.py", *session.posargs, env=ONE_THREAD)
 
 
