@@ -56,7 +56,7 @@ def fuzz(session: nox.Session) -> None:
     session.install("-e", ".[test]", "atheris")
     for reader in ("csv", "parquet", "feather", "npz", "moments", "trajectory", "certificate"):
         session.run("python", "tests/fuzz/readers.py", reader, *session.posargs, env=ONE_THREAD)
-    for name in ("functions", "models", "commands"):
+    for name in ("functions", "torch_models", "commands"):
         session.run("python", f"tests/fuzz/{name}.py", *session.posargs, env=ONE_THREAD)
 
 

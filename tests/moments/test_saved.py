@@ -52,7 +52,7 @@ def test_moments_without_names_take_one_name_or_as_many_as_targets(tmp_path):
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"target": "a"}, r"expected target to be 'y' .* m.npz, got 'a'; .*read the rows again"),
+        ({"target": "a"}, r"expected target to be 'y' .*m.npz, got 'a'; .*read the rows again"),
         ({"target": ["y", "a"]}, "got 'y', 'a'"),
         ({"target": "y", "drop": "a"}, "holds saved moments, got weights or columns"),
         ({"target": "y", "sample_weight": "a"}, "holds saved moments"),

@@ -1,6 +1,6 @@
 """Fuzz `linscape.torch`: small models of every kind, loaders, losses and optimisers.
 
-    python tests/fuzz/models.py --seconds 600 --findings /tmp/findings
+    python tests/fuzz/torch_models.py --seconds 600 --findings /tmp/findings
 
 A finding is an exception that is no `LinscapeError`, a warning, NaN in a result, no strict JSON, a
 weight or gradient that a call changed which says that it changes nothing, or more than 20 s. What
