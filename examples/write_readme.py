@@ -7,6 +7,7 @@ The transcript is what `make demo` prints; the figures come from benchmarks/resu
 `make bench` writes.
 """
 
+import ast
 import json
 import os
 import re
@@ -62,6 +63,9 @@ def benchmark_table() -> str:
     quantity = "time or memory" if units else "time"
     lines = [f"| what | {quantity} | against linscape |", "|---|---:|---:|"]
     for benchmark, table in document["seconds"].items():
+        if benchmark == "growth":  # a picture, docs/growth.svg
+            continue
+        lines.append(f"| **{_heading(benchmark)}** | | |")
         reference = next(iter(table.values()))
         for name, seconds in table.items():
             ratio = "" if seconds == reference else f"× {seconds / reference:.2g}"
@@ -75,6 +79,12 @@ def benchmark_table() -> str:
         f"torch {machine['torch']}, {machine['date']}."
     )
     return "\n".join(lines)
+
+
+def _heading(benchmark: str) -> str:
+    """Return the first line of what the benchmark says of itself."""
+    source = (ROOT / "benchmarks" / f"{benchmark}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or benchmark).splitlines()[0].rstrip(".")
 
 
 def _duration(seconds: float) -> str:
