@@ -47,3 +47,29 @@ def test_a_column_that_grows_is_rescaled_in_the_thread():
     found = Moments.from_arrays(X, y)
     expected = np.sum((X[:, 2] / 1e150) ** 2) / ROWS
     assert found.A[2, 2] / 1e150 / 1e150 == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("nothing", [3, 5, 12, 20, 21, 400])
+def test_first_rows_without_weight_have_no_part_in_the_centre(nothing, monkeypatch):
+    monkeypatch.setattr(accumulation, "OPENING", 5)
+    X, y = data()
+    X += 1e6
+    weight = np.ones(ROWS)
+    weight[:nothing] = 0.0
+    X[:nothing] = -1e9
+    found = Moments.from_arrays(X, y, sample_weight=weight)
+    rest = X[nothing:] - X[nothing:].mean(axis=0)
+    # a centre at -1e9 would leave six digits
+    np.testing.assert_allclose(found.covariance_x, rest.T @ rest / len(rest), rtol=0, atol=1e-13)
+    assert found.weight == ROWS - nothing
+
+
+def test_a_drift_from_the_first_rows_loses_no_more_digits_than_stated(monkeypatch):
+    monkeypatch.setattr(accumulation, "OPENING", 5)
+    X, y = data()
+    X += np.arange(ROWS)[:, None]
+    found = Moments.from_arrays(X, y)
+    rest = X - X.mean(axis=0)
+    # the ratio of weights, 1000 / 5, of roundings
+    allowed = ROWS / 5 * np.finfo(float).eps * found.covariance_x.max()
+    np.testing.assert_allclose(found.covariance_x, rest.T @ rest / ROWS, rtol=0, atol=allowed)

@@ -12,6 +12,8 @@ from linscape.moments.validation import Matrix, Vector, without
 
 # Entries in the buffer: 16 MB, so that a Gram product is long beside what follows it.
 BUFFER = 2**21
+# Rows whose mean is the centre: a part of the first buffer, since nothing else runs meanwhile.
+OPENING, OPENING_SHARE = 256, 8
 # Sums of squares within these bounds neither overflow nor lose digits to underflow.
 SMALL, LARGE = 2.0**-600, 2.0**600
 # The square of anything above is no 64-bit float.
@@ -21,12 +23,13 @@ LARGEST_ENTRY = 2.0**511
 class Accumulation:
     """The sums Σw, Σw·z and Σw·z zᵀ of rows z = ((x, y) - centre) / 2**exponents.
 
-    The centre is the mean of the first buffer of rows, reached from its first row, so that a
-    constant column is subtracted exactly. The exponents are zero for every column whose squares
-    are safe; another column is scaled by the power of two that makes them so.
+    The centre is the mean of the first eighth of a buffer of rows (at least 256 rows, if there
+    are), reached from the first row, so that a constant column is subtracted exactly. The
+    exponents are zero for every column whose squares are safe; another column is scaled by the
+    power of two that makes them so.
 
     Where a column drifts far from its centre, the relative rounding of its variance grows, at
-    worst by the ratio of the total weight to the weight of the first buffer.
+    worst by the ratio of the total weight to the weight of these rows.
 
     While one buffer is multiplied in a thread, the next is filled; the sums are added in the same
     order as without it.
@@ -68,6 +71,7 @@ class Accumulation:
         self._worker: ThreadPoolExecutor | None = None
         self._running: Future[None] | None = None
         self._filled = 0
+        self._opening = min(max(OPENING, capacity // OPENING_SHARE), capacity)
         self._weighted = False
         self._centre: Vector | None = None
         self._exponents = np.zeros(columns + 1, dtype=np.int32)
@@ -96,7 +100,8 @@ class Accumulation:
         """
         start, inputs = 0, self._inputs
         while start < len(X):
-            count = min(len(X) - start, len(self._rows) - self._filled)
+            limit = self._opening if self._centre is None else len(self._rows)
+            count = min(len(X) - start, limit - self._filled)
             block = slice(start, start + count)
             rows = self._rows[self._filled : self._filled + count]
             centre = np.zeros(rows.shape[1] - 1) if self._centre is None else self._centre
@@ -108,6 +113,8 @@ class Accumulation:
             self._weighted |= weight is not None
             self._filled += count
             start += count
+            if self._centre is None and self._filled == self._opening:
+                self._open()
             if self._filled == len(self._rows):
                 self._hand_over()
 
@@ -120,6 +127,8 @@ class Accumulation:
             If there are no rows, or none of positive weight.
         """
         self._wait()
+        if self._centre is None:
+            self._open()
         self._multiply(self._rows[: self._filled])
         self._filled = 0
         if self._centre is None:
@@ -130,12 +139,19 @@ class Accumulation:
             )
         return centred_sums(self.weight, self._centre, self._exponents, self._gram)
 
+    def _open(self) -> None:
+        """Centre the first rows by their mean, and all to come; drop rows without any weight."""
+        rows = self._rows[: self._filled]
+        if not rows[:, -1].any():
+            self._filled = 0
+            return
+        with np.errstate(all="ignore"):
+            self._centre = self._mean(rows)
+            rows[:, :-1] -= self._centre
+
     def _hand_over(self) -> None:
         """Let the full buffer be multiplied while the next one is filled."""
         full, self._filled = self._rows, 0
-        if self._centre is None:  # the rows to come are centred by it
-            self._multiply(full)
-            return
         self._wait()
         self._rows = np.empty_like(full) if self._spare is None else self._spare
         self._spare = full
@@ -153,9 +169,6 @@ class Accumulation:
         if not rows[:, -1].any():
             return
         with np.errstate(all="ignore"):
-            if self._centre is None:
-                self._centre = self._first_centre(rows)
-                rows[:, :-1] -= self._centre
             if self._weighted:
                 rows[:, :-1] *= rows[:, -1:]
             if self._exponents.any():
@@ -166,7 +179,7 @@ class Accumulation:
                 np.matmul(rows.T, rows, out=self._block_gram)
             self._gram += self._block_gram
 
-    def _first_centre(self, rows: Matrix) -> Vector:
+    def _mean(self, rows: Matrix) -> Vector:
         """Return the weighted mean of the rows, exact for constant columns."""
         values, roots = rows[:, :-1], rows[:, -1]
         first = values[np.argmax(roots > 0)]
