@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from linscape.errors import InvalidData
 from linscape.moments.accumulation import Accumulation, check_weights
 from linscape.moments.centred import Centred
-from linscape.moments.mapping import mapping_of, release
+from linscape.moments.mapping import expect, mapping_of, offset_in, release
 from linscape.moments.sparse import sparse_moments
 from linscape.moments.tables import Layout, is_frame, numeric_blocks, numeric_layout, table_of
 from linscape.moments.validation import Vector
@@ -93,7 +93,11 @@ def _blocks(X: NDArray[np.generic]) -> Iterator[slice]:
     """Yield all rows at once; of a mapped file, so many that what is in memory stays small."""
     mapping = mapping_of(X)
     rows = len(X) if mapping is None else max(MAPPED // max(X.shape[1], 1), 1)
+    first = 0 if mapping is None else offset_in(mapping, X)
     for start in range(0, len(X), max(rows, 1)):
+        if mapping is not None and X.flags.c_contiguous:
+            following = first + (start + rows) * X.strides[0]
+            expect(mapping, following, following + rows * X.strides[0])
         yield slice(start, start + rows)
         if mapping is not None:
             release(mapping)

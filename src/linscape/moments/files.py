@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from linscape.errors import InvalidData, UnreadableFile
-from linscape.moments.mapping import mapped, release
+from linscape.moments.mapping import expect, mapped, release
 from linscape.moments.parts import Part, csv_lines, parquet_metadata, parts_of
 from linscape.moments.tables import Layout, check_names, kind
 
@@ -24,6 +24,8 @@ CSV_BLOCK = 2**20
 PARQUET_BATCH = ARROW_BATCH = 2**22
 # Bytes that are read of a Parquet column at a time.
 PARQUET_BUFFER = 2**16
+# Record batches up to so many bytes are asked for before their turn.
+EXPECTED = 2**27
 
 
 def found_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
@@ -238,9 +240,14 @@ def _opened_ipc(part: Part, columns: Sequence[str] | None) -> Opened:
     options = pa.ipc.IpcReadOptions(included_fields=fields)
     reader = pa.ipc.open_file(pa.py_buffer(mapping), options=options)
     rows = max(ARROW_BATCH // max(len(reader.schema.names), 1), 1)
+    length = len(mapping) // max(reader.num_record_batches, 1)  # of a batch, about
 
     def batches() -> Iterator[Any]:
+        ahead = part.start
         for position in range(part.start, min(part.stop, reader.num_record_batches)):
+            if length <= EXPECTED:
+                expect(mapping, ahead * length, (position + 2) * length)
+                ahead = position + 2
             batch = reader.get_batch(position)
             for start in range(0, batch.num_rows, rows):
                 yield batch.slice(start, rows)

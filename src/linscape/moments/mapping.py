@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def mapped(file: Path) -> mmap.mmap:
@@ -31,6 +32,19 @@ def mapping_of(array: Any) -> mmap.mmap | None:
     while behind is not None and not isinstance(behind, mmap.mmap):
         behind = getattr(behind, "base", None)
     return behind
+
+
+def offset_in(mapping: mmap.mmap, array: NDArray[np.generic]) -> int:
+    """Return at which byte of a mapping the first entry of an array lies."""
+    return int(array.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data)
+
+
+def expect(mapping: mmap.mmap, start: int, stop: int) -> None:
+    """Have the system read bytes into its cache, where it allows it, while others are looked at."""
+    first = max(start, 0) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+    stop = min(stop, len(mapping))
+    if first < stop and hasattr(mmap, "MADV_WILLNEED"):
+        mapping.madvise(mmap.MADV_WILLNEED, first, stop - first)
 
 
 def release(mapping: mmap.mmap) -> None:
