@@ -49,6 +49,21 @@ def test_the_page(sweep, folder):
     assert str(folder / "grid.store" / "table.parquet") in done.out
 
 
+def test_the_ends_of_descents_are_told_apart(sweep):
+    more = "\n[descents]\ngain = [0, 3]\nsteps = [1, 4000]\nstep_size = ['auto', 50]\n"
+    lines = sweep(more=more).out.partition("Descents")[2].partition("Written")[0]
+    told = " ".join(lines.split())
+    # started at zero: at rest there, for one hidden layer on a saddle; 50 is beyond every 2/λ
+    for words in (
+        "diverged: the step size",
+        "yet; give more steps",
+        "undecided: at rest",
+        "collapsed to zero",
+        "ended below zero's loss",
+    ):
+        assert words in told
+
+
 def test_the_table_is_where_the_page_says(sweep, folder):
     done = sweep("--store", folder / "kept")
     assert done.status == 0
@@ -231,8 +246,32 @@ def test_ctrl_c_reaches_no_worker(folder):
         "ProcessPoolExecutor.submit = interrupted\n"
         "main()\n"
     )
+    check_stopped_quietly(program, ["--workers", "1"], folder)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_ctrl_c_reaches_no_worker_of_a_local_dask_cluster(folder, when):
+    """Sent to all processes, before the workers of a cluster start and after."""
+    program = (
+        "import os, signal, distributed\n"
+        "from linscape.cli import main\n"
+        "class Interrupted(distributed.LocalCluster):\n"
+        "    def __init__(self, **options):\n"
+        "        {before}\n"
+        "        super().__init__(**options)\n"
+        "        {after}\n"
+        "distributed.LocalCluster = Interrupted\n"
+        "if __name__ == '__main__':\n"
+        "    main()\n"
+    )
+    send = {"before": "pass", "after": "pass"} | {when: "os.killpg(os.getpid(), signal.SIGINT)"}
+    options = ["--executor", "dask", "--workers", "1"]
+    check_stopped_quietly(program.format(**send), options, folder)
+
+
+def check_stopped_quietly(program, options, folder):
     stopped = subprocess.run(
-        [sys.executable, "-c", program, "sweep", "grid.toml", "--workers", "1"],
+        [sys.executable, "-c", program, "sweep", "grid.toml", *options],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -93,6 +93,9 @@ def test_an_upload_is_read_as_its_code_reads_it(tmp_path, monkeypatch, run):
         (b"a,b\n1,inf\n1,2\n", "infinite.csv", "infinite.csv"),
         (b"a,b\n1e300,1\n2,3\n", "large.csv", "large.csv"),
         (b"\xff\xfea\x00,\x00b\x00", "utf16.csv", "utf16.csv"),
+        (b"gr\xf6\xdfe,b\n1,2\n3,5\n", "latin.csv", "UTF-8 in latin.csv"),
+        (b"a;b\n1,5;2\n3;5\n", "europe.csv", "got semicolons"),
+        (b"5.1,3.5\n4.9,3.0\n4.7,3.2\n", "nameless.csv", "got numbers: 5.1, 3.5"),
     ],
 )
 def test_garbage_is_refused_without_a_path(content, name, message):

@@ -192,6 +192,8 @@ def test_csv_contents(tmp_path):
         "a,y\n2020-01-01,1\n": r"'a' \(date32\[day\]\)",
         "y\n1\n": "a column left as input",
         "a,y\n1,2\n3,4,5\n": "Expected 2 columns, got 3",
+        "a;y\n1,5;2\n": "separated by commas in .*t.csv, got semicolons",
+        "a\ty\n1\t2\n": "separated by commas in .*t.csv, got tabs",
     }.items():
         path.write_text(content)
         with pytest.raises(InvalidData, match=message) as caught:
@@ -200,6 +202,11 @@ def test_csv_contents(tmp_path):
     path.write_bytes(b"a,y\n1,\xff\xfe\n")
     with pytest.raises(InvalidData):
         read_moments(path, target="y")
+    path.write_bytes("a,größe\n1,2\n".encode("latin-1"))
+    with pytest.raises(UnreadableFile, match=r"UTF-8 in .*t.csv"):
+        read_moments(path, target="a")
+    path.write_text("a;b,y\n1,2\n3,5\n")  # a semicolon in a name is none between columns
+    assert read_moments(path, target="y").n == 2
 
 
 def test_file_with_a_text_column_only_in_a_later_file(tmp_path):

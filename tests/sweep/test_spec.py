@@ -53,6 +53,11 @@ def read(tmp_path, text):
     return read_spec(file)
 
 
+def test_one_name_may_be_given_as_such(tmp_path):
+    spec = read(tmp_path, VALID.replace('drop = ["id"]', 'drop = "id"'))
+    assert spec == read(tmp_path, VALID)
+
+
 def test_every_kind_of_value_is_read(tmp_path):
     spec = read(tmp_path, VALID)
     (_, houses), (_, drawn), (_, saved) = spec.data

@@ -128,9 +128,23 @@ def _phases(found: "Sweep") -> list[str]:
 
 
 def _descents(found: "Sweep") -> list[str]:
-    words = {True: "collapsed to zero", False: "ended below zero's loss", None: "undecided"}
-    counts = Counter(map(words.get, found.table["collapsed"].to_pylist()))
-    return [", ".join(f"{counts[word]} {word}" for word in words.values() if counts[word])]
+    ends = found.table.select(["collapsed", "end_status", "bias"]).to_pylist()
+    counts = Counter(_ending(**end) for end in ends)
+    return [f"{count} {words}" for words, count in counts.most_common()]
+
+
+def _ending(collapsed: bool | None, end_status: str | None, bias: str) -> str:
+    if collapsed is not None:
+        return "collapsed to zero" if collapsed else "ended below zero's loss"
+    if end_status == "diverged":
+        return "diverged: the step size was too large"
+    if end_status is None:
+        return "failed"
+    if bias == "decayed":
+        return "undecided: with decayed biases the loss does not tell"
+    if end_status == "running":
+        return "undecided: not below zero's loss yet; give more steps"
+    return "undecided: at rest, not below zero's loss, nor where zero is proven to win"
 
 
 def _failures(found: "Sweep") -> list[str]:

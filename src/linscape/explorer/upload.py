@@ -57,14 +57,15 @@ def table_of(content: bytes, filename: str) -> tuple[Table, str]:
             return _read(file, name)
         except LinscapeError as error:
             raise InvalidData(_without(folder, file, name, str(error))) from None
-        except UnicodeError:
-            raise InvalidData(
-                f"expected text in UTF-8 in {name}, got other bytes; save the table as CSV again"
-            ) from None
 
 
 def _read(file: Path, name: str) -> tuple[Table, str]:
     kinds = column_kinds(file)
+    if all(map(_is_number, kinds)):
+        raise InvalidData(
+            f"expected names of columns in the first line of {name}, got numbers: "
+            f"{', '.join(list(kinds)[:4])}; put a line with names above them"
+        )
     text = [column for column, kind in kinds.items() if kind not in ("numeric", "boolean")]
     numbers = [column for column in kinds if column not in text]
     _check_count(len(numbers), name)
@@ -88,6 +89,14 @@ def _code(name: str, dropped: list[str]) -> Code:
         return f"moments = ls.read_moments({name!r}, target={target!r}{drop}).standardized()"
 
     return code
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_count(count: int, name: str) -> None:

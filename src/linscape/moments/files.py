@@ -18,6 +18,7 @@ PathLike = str | os.PathLike[str]
 
 TABLES = (".csv", ".parquet", ".feather", ".arrow")
 ARCHIVES = (".npz",)
+SEPARATORS = {b";": "semicolons", b"\t": "tabs"}
 # Bytes of CSV text at a time; a row must fit.
 CSV_BLOCK = 2**20
 # Entries of a batch of Parquet or mapped Arrow rows: 32 MB as float64.
@@ -86,13 +87,27 @@ def column_kinds(file: Path) -> dict[str, str]:
     Raises
     ------
     InvalidData
-        If the file is empty or two columns have the same name.
+        If the file is empty, two columns have the same name, or a CSV file has no commas.
     UnreadableFile
         If the file cannot be read.
     """
+    if file.suffix.lower() == ".csv":
+        _check_separator(file)
     with readable(file), _opened(Part(file, 0, sys.maxsize, 0), None, {}) as (schema, _):
         check_names(schema.names, str(file))
         return {name: kind(dtype) for name, dtype in zip(schema.names, schema.types, strict=True)}
+
+
+def _check_separator(file: Path) -> None:
+    """Refuse what spreadsheets of half the world write as CSV."""
+    with readable(file), file.open("rb") as stream:
+        header = stream.readline(CSV_BLOCK)
+    found = next((name for mark, name in SEPARATORS.items() if mark in header), None)
+    if found is not None and b"," not in header:
+        raise InvalidData(
+            f"expected columns separated by commas in {file}, got {found}; "
+            "save it with commas, and points in its numbers"
+        )
 
 
 def table_parts(files: Sequence[Path]) -> list[Part]:
@@ -135,7 +150,11 @@ def readable(file: Path) -> Iterator[None]:
         yield
     except (InvalidData, UnreadableFile):
         raise
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise UnreadableFile(
+            f"expected text in UTF-8 in {file}, got other bytes; save it in UTF-8"
+        ) from None
+    except (pa.ArrowException, OSError, EOFError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         if "CSV" in reason:
             raise _csv_error(file, reason) from None

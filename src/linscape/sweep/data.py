@@ -131,7 +131,7 @@ def _file_data(table: Table, folder: Path) -> FileData:
         files=tuple(_inside(folder, file) for file in table.take("files", _texts)),
         target=table.take("target", _texts),
         sample_weight=table.take("sample_weight", text) if table.has("sample_weight") else None,
-        drop=table.take("drop", each(text), ()),
+        drop=table.take("drop", _names, ()),
         one_hot=table.take("one_hot", flag, False),
         raw=table.take("raw", flag, False),
     )
@@ -162,10 +162,15 @@ def _synthetic_data(table: Table, _: Path) -> SyntheticData:
 
 def _texts(value: Any, where: Where) -> tuple[str, ...]:
     """Return one string or several, at least one."""
-    strings = each(text)([value] if isinstance(value, str) else value, where)
+    strings = _names(value, where)
     if not strings:
         raise where.wrong("expected a string or a list of strings, got an empty list")
     return strings
+
+
+def _names(value: Any, where: Where) -> tuple[str, ...]:
+    """Return one string or a list of them."""
+    return each(text)([value] if isinstance(value, str) else value, where)
 
 
 def _inside(folder: Path, file: str) -> str:

@@ -1,6 +1,7 @@
 """Where cells are computed: here, in processes of this machine, or on a Dask cluster."""
 
 import importlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -133,13 +134,8 @@ class _Processes(ProcessPoolExecutor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Return a future; this is where workers are started, and inherit what is blocked."""
-        if not hasattr(signal, "pthread_sigmask"):
+        with _blocked():
             return super().submit(fn, *args, **kwargs)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return super().submit(fn, *args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -180,16 +176,53 @@ def _dask(workers: int, scheduler: str | None) -> Iterator[tuple[Executor, int]]
             "executor='dask' needs distributed: pip install 'linscape[dask]'"
         ) from None
     if scheduler is None:
-        with (
-            distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=None
-            ) as local,
-            distributed.Client(local) as client,
-        ):
+        with ExitStack() as opened_here:
+            with _interrupts_later():
+                local = distributed.LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    dashboard_address="127.0.0.1:0",  # any port: the usual one may be taken
+                    silence_logs=logging.CRITICAL,  # what goes wrong there is raised here
+                )
+                opened_here.enter_context(local)
+                client = opened_here.enter_context(distributed.Client(local))
             yield client.get_executor(pure=False), 2 * workers
         return
     with connected(scheduler) as client:
         yield client.get_executor(pure=False), 2 * max(1, sum(client.nthreads().values()))
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back until the end, and for good from the processes that are started here."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is ever interrupted
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        with _blocked():
+            yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
+    if held:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
+    """Block Ctrl-C in this thread; threads and processes it starts inherit that."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker  # not on every system
+
+    resource_tracker.ensure_running()  # starting it would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cores() -> int:
