@@ -2,10 +2,11 @@
 
 Everyone takes the same steps from the same weights, in float64; the peers check nothing on the way.
 Slow peers take fewer of the 5,000 steps, as the table says, and their times are scaled up. Losses
-are compared after the fewest steps. Compilation is left out, and reported. The line of each width
-compares with numpy's matrix products, on fewer nets.
+are compared after the fewest steps. JAX takes part where it is installed. Compilation is left out,
+and reported. The line of each width compares with numpy's matrix products, on fewer nets.
 """
 
+import importlib.util
 import time
 from collections.abc import Callable
 
@@ -36,6 +37,8 @@ def run(rounds: int = 3) -> dict[str, float]:
         "numpy: batched matmul": (_by_numpy, FEWEST),
         f"torch: bmm, {torch.get_num_threads()} threads": (_by_torch, FEWEST),
     }
+    if importlib.util.find_spec("jax") is not None:
+        contenders["JAX: one compiled loop of batched products"] = (_by_jax, FEWEST)
     for name, (steps, _) in contenders.items():
         if steps is not _descend:
             loss = problem.loss(steps(problem, start, FEWEST))
@@ -110,6 +113,12 @@ def _by_torch(problem: ls.Problem, start: Start, steps: int) -> Start:
             W2 = W2 - ETA * (G2 + 2 * DECAY * W2)
             W3 = W3 - ETA * (G3 + 2 * DECAY * W3)
     return [W1.numpy(), W2.numpy(), W3.numpy()]
+
+
+def _by_jax(problem: ls.Problem, start: Start, steps: int) -> Start:
+    from benchmarks.descent_jax import descend
+
+    return descend(problem, start, steps, ETA, DECAY)
 
 
 @numba.njit(cache=True, fastmath={"contract"})
