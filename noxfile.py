@@ -53,7 +53,8 @@ def slow(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Fuzz readers, functions, models and commands: nox -s fuzz -- --seconds 600."""
     session.install("-e", ".[test]", "atheris")
-    for reader in ("csv", "parquet", "feather", "npz", "moments", "trajectory", "certificate"):
+    readers = ("csv", "parquet", "feather", "npz", "moments", "trajectory", "certificate", "sweep")
+    for reader in readers:
         session.run("python", "tests/fuzz/readers.py", reader, *session.posargs, env=ONE_THREAD)
     for name in ("functions", "torch_models", "commands"):
         session.run("python", f"tests/fuzz/{name}.py", *session.posargs, env=ONE_THREAD)

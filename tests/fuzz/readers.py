@@ -4,12 +4,12 @@ Run one reader, from the root of a checkout with the extra `test` and atheris in
 
     python tests/fuzz/readers.py csv --seconds 300 --findings /tmp/findings
 
-The readers are csv, parquet, feather, npz, moments, trajectory and certificate. The corpus is made
-on the spot: small valid files of every kind of column. Checksums of .npz files are not checked
-here, or no mutant would come past them. A finding (any exception that is no `LinscapeError`, any
-warning) is saved with its traceback, one for each place it came from, and the run goes on; a crash
-of native code or a hang of 20 s ends the run, and libFuzzer saves the input as crash-… or
-timeout-…. Exit status 1 if anything was found.
+The readers are csv, parquet, feather, npz, moments, trajectory, certificate and sweep (the
+specifications of sweeps). The corpus is made on the spot: small valid files of every kind.
+Checksums of .npz files are not checked here, or no mutant would come past them. A finding (any
+exception that is no `LinscapeError`, any warning) is saved with its traceback, one for each place
+it came from, and the run goes on; a crash of native code or a hang of 20 s ends the run, and
+libFuzzer saves the input as crash-… or timeout-…. Exit status 1 if anything was found.
 """
 
 import argparse
@@ -29,13 +29,15 @@ from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["linscape", "numpy.lib", "zipfile", "json"]):
+with atheris.instrument_imports(include=["linscape", "numpy.lib", "zipfile", "json", "tomllib"]):
     import numpy as np
     import pyarrow as pa
     from pyarrow import feather, parquet
 
     import linscape as ls
     from linscape.errors import LinscapeError
+    from linscape.sweep.cells import check_cells
+    from linscape.sweep.spec import read_spec
 
 LARGEST = 2**14
 MEMORY = 8 * 2**30
@@ -130,6 +132,50 @@ def certificate_seeds() -> Iterator[bytes]:
         yield json.dumps(document).encode()
 
 
+def sweep_seeds() -> Iterator[bytes]:
+    """Yield specifications with every key: of data, networks and descents."""
+    yield b"""seed = 3
+reduction = "half_mean"
+[data.houses]
+files = ["a.csv", "b.csv"]
+target = "price"
+drop = ["id"]
+sample_weight = "w"
+one_hot = true
+raw = false
+[[networks]]
+hidden = [[8], [8, 8]]
+dropout = [0.0, 0.2, [0.1, 0.2]]
+weight_decay = [0.1, 0.2]
+[descents]
+scheme = ["kaiming", "xavier"]
+gain = [0.5, 1]
+seeds = 4
+step_size = ["auto", 0.01]
+steps = 100
+"""
+    yield b"""[data.drawn]
+synthetic = "normal"
+rows = 50
+inputs = 4
+outputs = 2
+exponent = 1.0
+residual = 0.1
+seed = 7
+[data.saved]
+moments = "m.npz"
+[[networks]]
+hidden = [[]]
+weight_decay = [0, 1e-3, [1.0]]
+bias = [false, "free", "decayed"]
+input_noise = 0.5
+[[networks]]
+hidden = [[3, 2]]
+noise = [[0.5, 1.0]]
+weight_decay = 1
+"""
+
+
 def read_table(path: Path) -> None:
     """Read the rows with and without text columns, as one output, two, and with weights."""
     _each(
@@ -168,6 +214,13 @@ def load_certificate(path: Path) -> None:
     ls.read_certificate(path)
 
 
+def load_spec(path: Path) -> None:
+    """Read a specification, write it out, and list its networks."""
+    spec = read_spec(path)
+    assert read_spec(spec.to_dict()) == spec
+    check_cells(spec)
+
+
 def _each(*calls: Callable[[], Any]) -> None:
     """Make every call, each of which may refuse its input."""
     for call in calls:
@@ -193,6 +246,7 @@ DOORS: dict[str, tuple[str, Callable[[], Iterator[bytes]], Callable[[Path], None
     "moments": (".npz", moments_seeds, load_moments),
     "trajectory": (".npz", trajectory_seeds, load_trajectory),
     "certificate": (".json", certificate_seeds, load_certificate),
+    "sweep": (".toml", sweep_seeds, load_spec),
 }
 
 
