@@ -24,6 +24,8 @@ from linscape.moments import distribution, parts
 from linscape.moments.centred import Centred, merged
 
 COLUMNS, ROWS, BATCH = 250, 500_000, 2**13
+# from where reading is what costs to where the product is
+WIDTHS = (8, 32, 128, 512, 2048)
 
 
 def run(rounds: int = 3) -> dict[str, float]:
@@ -55,7 +57,7 @@ def write(folder: Path, columns: int, rows: int) -> Path:
 
 def scaling(path: Path, rounds: int) -> dict[str, float]:
     """Return seconds here, on one worker and on two, measured in turn."""
-    parts.PART = 2**24
+    usual, parts.PART = parts.PART, 2**24  # parts enough for two workers
     names = {0: "linscape: this process", 1: "linscape: 1 worker", 2: "linscape: 2 workers"}
     seconds: dict[int, list[float]] = {count: [] for count in names}
     clusters = {count: cluster_of(count) for count in (1, 2)}
@@ -69,6 +71,7 @@ def scaling(path: Path, rounds: int) -> dict[str, float]:
                     seconds[count].append(time.perf_counter() - start)
     for client in (*clients.values(), *clusters.values()):
         client.close()
+    parts.PART = usual
     best = {name: min(seconds[count]) for count, name in names.items()}
     one, two = best["linscape: 1 worker"], best["linscape: 2 workers"]
     print(f"  1 → 2 workers: {one / two:.2f} times as fast")
@@ -86,7 +89,7 @@ def cluster_of(workers: int) -> LocalCluster:
 
 def fitted(folder: Path) -> tuple[float, float]:
     """Fit F and B to reading files of several widths in this process."""
-    sizes = [(width, BATCH * max(2**25 // BATCH // width, 2)) for width in (8, 32, 128, 512)]
+    sizes = [(width, BATCH * max(2**25 // BATCH // width, 2)) for width in WIDTHS]
     rows, observed = [], []
     with threadpool_limits(1):
         for width, count in sizes:
