@@ -217,3 +217,10 @@ def test_errors_are_caught_as_value_errors_and_as_the_packages():
     assert issubclass(InvalidNetwork, LinscapeError)
     assert issubclass(InvalidNetwork, ValueError)
     assert issubclass(OutOfRange, ArithmeticError)
+
+
+@pytest.mark.parametrize("name", ["noise", "weight_decay", "input_noise"])
+def test_a_masked_entry_is_no_number(name):
+    masked = np.ma.array([1.0], mask=[True])[0]
+    with pytest.raises(InvalidNetwork, match="finite number"):
+        Network((2,), **{name: masked})

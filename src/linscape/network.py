@@ -223,7 +223,8 @@ def _not_negative(value: Any, name: str) -> float:
 
 def _number(value: Any, name: str) -> float:
     try:
-        number = math.nan if isinstance(value, (str, bool)) else float(value)
+        odd = isinstance(value, (str, bool)) or hasattr(value, "mask")  # numpy.ma.masked
+        number = math.nan if odd else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):

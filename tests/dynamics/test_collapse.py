@@ -302,3 +302,17 @@ def test_the_measured_case_of_width_32():
     print(f"proven up to {math.sqrt(3) * found.proven[-1]:.3f}")
     assert found.undecided == 0
     assert 0.2 < np.median(gains) < 0.3
+
+
+@pytest.mark.parametrize("decay", [1e-90, 1e-160, 1e-300, 5e-324])
+def test_critical_gains_are_found_or_given_up_near_underflow(decay):
+    # of the loss only −2abc + γ‖·‖² matters there: gains are proportional to γ
+    moments = ls.Moments([[1.0]], [1.0], 1.0)
+    known, tiny = (
+        critical_gain(ls.Problem(moments, ls.Network((1, 2), weight_decay=one)), rng=7, starts=5)
+        for one in (1e-30, decay)
+    )
+    if decay < 1e-90:  # γ‖W‖² is below the smallest float
+        assert (tiny.undecided, len(tiny.gains)) == (5, 0)
+    else:  # each is a bracket of 2 %
+        np.testing.assert_allclose(tiny.gains / decay, known.gains / 1e-30, rtol=0.02)

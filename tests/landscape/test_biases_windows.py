@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import linscape as ls
-from linscape.errors import NoExactSolution
+from linscape.errors import NoExactSolution, OutOfRange
 from linscape.landscape.biases import trivial_state
 
 
@@ -212,3 +212,11 @@ def test_the_minimum_leaves_zero_continuously():
     ]
     assert energies[0] / energies[1] == pytest.approx(10, rel=0.05)
     assert energies[1] / energies[2] == pytest.approx(10, rel=0.005)
+
+
+def test_a_window_that_no_float_can_hold_is_refused():
+    tiny = ls.Problem(moments(0.1, 0.0, 0.0), network(5e-324, 5e-324))
+    with pytest.raises(OutOfRange, match="multiples"):
+        ls.critical_weight_decay(tiny)
+    small = ls.Problem(moments(0.1, 0.0, 0.0), network(1e-300, 1e-300))
+    assert ls.critical_weight_decay(small).learning_factor == pytest.approx(1e299, rel=1e-12)

@@ -357,7 +357,7 @@ def test_what_has_not_converged_says_so():
 
 def test_the_result_is_json():
     problem, weights = random_problem((2,), rng=np.random.default_rng(15))
-    found = curvature(problem, weights)
+    found = curvature(problem, weights, tolerance=np.float32(1e-8))
     document = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert document["smallest"] == {
         "value": found.smallest.value,

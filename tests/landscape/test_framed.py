@@ -254,3 +254,15 @@ def test_noise_without_decay_is_continuous_in_the_decay(hidden):
     assert none.lower == pytest.approx(slight.lower, abs=1e-2 * total)
     if hidden == (1,):
         assert none.upper - none.lower < 1e-8 * total  # descent stops in a flat bottom
+
+
+def test_where_zero_is_the_best_known_it_has_the_shape_of_the_data():
+    # columns so small beside the last that one of them cannot be told from constant
+    rng = np.random.default_rng(9)
+    X = rng.standard_normal((4, 4)) * [1e-7, 1e-7, 1e-8, 5e-4]
+    Y = rng.standard_normal((4, 3))
+    problem = problem_of(X - X.mean(axis=0), Y, (2, 4, 2), 1e4)
+    minimum = ls.global_minimum(problem)
+    assert minimum.predictor.shape == (3, 4)
+    assert [W.shape for W in minimum.weights()] == [(2, 4), (4, 2), (2, 4), (3, 2)]
+    assert minimum.lower <= problem.loss(minimum.weights()) <= minimum.upper

@@ -243,7 +243,8 @@ def test_bad_entries_name_file_and_column(suffix, tmp_path):
         with pytest.raises(InvalidData, match=f"'a' of .*t{suffix}"):
             read_moments(path, target="price")
     for weights, message in (
-        ([-1.0] + [1.0] * 49, "got -1.0 in column 'w' of"),
+        # blocks and parts do not know which row of the file theirs is
+        ([1.0] * 49 + [-1.0], rf"got -1.0 in column 'w' of \S*t{suffix};"),
         ([0.0] * 50, "zero"),
     ):
         path = written(tmp_path, table.set_column(1, "w", pa.array(weights)), f"t{suffix}")

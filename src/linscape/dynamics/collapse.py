@@ -25,6 +25,7 @@ _STATIONARY = 1e-6  # gradient over its decay part, which is of order one near z
 _EXCESS = 1e-9  # more than the rounding of the loss relative to its parts
 _FIRST_STEP = 1e-3  # relative change of the weights by the first step
 _TURN = 0.5  # largest relative change of the gradient over one step
+_LEAST_ENERGY = 1e-290  # smaller ones have lost digits
 _LARGEST_GAIN = 16.0
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -234,6 +235,8 @@ def known_end(problem: Problem, trap: TrapRadius) -> tuple[int, str] | None:
         return LEARNING, "not run: zero attracts almost no start"
     if math.isinf(trap.radius):
         return COLLAPSED, "not run: every start is proven to collapse (trap_radius)"
+    if min(problem.network.weight_decay) * trap.radius**2 < _LEAST_ENERGY:
+        return UNDECIDED, "not run: around zero γ‖W‖² is too small for 64-bit floats"
     if problem.moments.outputs == 1 and phase(problem).name == "collapsed":
         return COLLAPSED, "not run: in the collapsed phase zero is the only solution (phase)"
     return None
@@ -306,12 +309,16 @@ def _bisect(
         todo = everyone[decided & ~beyond & (high > low * (1 + tolerance))]
         if not len(todo):
             break
-        middle = np.where(np.isinf(high[todo]), 2 * low[todo], np.sqrt(low[todo] * high[todo]))
+        between = np.sqrt(low[todo]) * np.sqrt(high[todo])  # their product would underflow
+        middle = np.where(np.isinf(high[todo]), 2 * low[todo], between)
+        lost = ~((low[todo] < middle) & (middle < high[todo]))  # too small for 64-bit floats
+        decided[todo[lost]] = False
+        todo, middle = todo[~lost], middle[~lost]
         label = run(todo, middle)
         low[todo[label == COLLAPSED]] = middle[label == COLLAPSED]
         high[todo[label == LEARNING]] = middle[label == LEARNING]
         decided[todo[label == UNDECIDED]] = False
-    return np.where(decided, np.sqrt(low * high), np.nan), first
+    return np.where(decided, np.sqrt(low) * np.sqrt(high), np.nan), first
 
 
 def _share(first: Labels, confidence: float) -> tuple[float | None, tuple[float, float]]:
@@ -335,9 +342,12 @@ def _wilson(count: int, total: int, confidence: float) -> tuple[float, float]:
 
 
 def joint_norm(matrices: Sequence[Array]) -> Array:
-    """Return the norm of all matrices together, over their batch axis."""
-    norms = np.stack([np.linalg.norm(matrix, axis=(-2, -1)) for matrix in matrices], axis=-1)
-    total: Array = np.linalg.norm(norms, axis=-1)
+    """Return the norm of all matrices together, over their batch axis; no square underflows."""
+    largest = np.max([np.abs(matrix).max(axis=(-2, -1)) for matrix in matrices], axis=0)
+    exponents = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
+    shifts = -exponents[:, None, None]
+    scaled = [np.linalg.norm(np.ldexp(matrix, shifts), axis=(-2, -1)) for matrix in matrices]
+    total: Array = np.ldexp(np.linalg.norm(np.stack(scaled, axis=-1), axis=-1), exponents)
     return total
 
 

@@ -250,8 +250,12 @@ def refuse_unsafe(values: Matrix, columns: NDArray[np.intp], label: Callable[[in
     refuse_range(columns, label)
 
 
-def check_weights(weight: NDArray[np.generic], rows: int, where: str) -> Vector:
+def check_weights(
+    weight: NDArray[np.generic], rows: int, where: str, *, numbered: bool = True
+) -> Vector:
     """Return sample weights as float64, one per row.
+
+    The message names the row of a wrong one, unless these are some rows of more (not `numbered`).
 
     Raises
     ------
@@ -268,9 +272,10 @@ def check_weights(weight: NDArray[np.generic], rows: int, where: str) -> Vector:
     values = weight.astype(np.float64)
     wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
     if len(wrong):
+        row = f", row {int(wrong[0])}" if numbered else ""
         raise InvalidData(
-            f"expected finite sample weights >= 0, got {float(values[wrong[0]])} in {where}, "
-            f"row {int(wrong[0])}; drop the row or give it weight 0"
+            f"expected finite sample weights >= 0, got {float(values[wrong[0]])} in {where}{row}; "
+            "drop the row or give it weight 0"
         )
     if ((values > 1e100) | ((values < 1e-100) & (values > 0))).any():
         raise OutOfRange(

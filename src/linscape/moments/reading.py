@@ -194,8 +194,11 @@ def table_part(part: Part, layout: Layout, kinds: Mapping[str, str], single: boo
     sums = Accumulation(inputs, outputs, label, order="F")
     rows = 0
     for X, Y, given in numeric_blocks(part_batches(part, layout.columns, kinds), layout, str(file)):
-        where = f"column {layout.weight!r} of {file}"
-        sums.add(X, Y, None if given is None else check_weights(given, len(X), where))
+        weight = None
+        if given is not None:
+            where = f"column {layout.weight!r} of {file}"
+            weight = check_weights(given, len(X), where, numbered=False)
+        sums.add(X, Y, weight)
         rows += len(X)
     return Partial(rows, sums.result() if sums.weight > 0 else None)
 

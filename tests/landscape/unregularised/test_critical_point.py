@@ -285,3 +285,10 @@ def test_without_a_hidden_layer_it_is_least_squares():
     (W,) = critical_point(from_rows(X, Y, ()), modes=(0, 1, 2), rng=0)
     coefficients, *_ = np.linalg.lstsq(X, Y, rcond=None)
     assert np.abs(coefficients.T - W).max() < 1e-10
+
+
+def test_data_that_are_all_zero_have_zero_alone():
+    problem = ls.Problem(ls.Moments([[0.0]], [[0.0, 0.0]], np.zeros((2, 2))), ls.Network((2, 4)))
+    weights = ls.critical_point(problem, modes=[], rng=7)
+    assert problem.loss(weights) == 0.0
+    assert not any(np.any(G) for G in problem.gradient(weights))

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from linscape.errors import OutOfRange
 from linscape.problem import Problem
 
 Polynomial = list[Fraction]  # coefficients of t⁰, t¹, …
@@ -54,6 +55,11 @@ def learning_windows(problem: Problem, *, scaled: bool) -> list[Window]:
         One output, one hidden layer, decayed biases.
     scaled : bool
         Whether to return factors; the problem's decays must be positive then.
+
+    Raises
+    ------
+    OutOfRange
+        If a window ends beyond the largest 64-bit float.
     """
     ratio = unit = Fraction(1)
     if scaled:
@@ -65,6 +71,12 @@ def learning_windows(problem: Problem, *, scaled: bool) -> list[Window]:
     edges = [Edge(*pair) for pair in _crossings(polynomial)]
     if polynomial[0] > 0:
         edges.insert(0, Edge(0.0, 0.0))
+    if len(edges) % 2:
+        raise OutOfRange(
+            "expected weight decays whose critical multiples are 64-bit floats, got "
+            f"{problem.network.weight_decay}, which go on learning beyond 1e308 times that; "
+            "give larger ones"
+        )
     return [Window(*pair) for pair in zip(edges[::2], edges[1::2], strict=True)]
 
 

@@ -156,7 +156,7 @@ def curvature(
         rng=np.random.default_rng(rng),
     )
     smallest, largest = (_pair(problem, operator, seen.embed(vector)) for vector in ends.vectors)
-    return Curvature(smallest, largest, ends.products, ends.converged, tolerance)
+    return Curvature(smallest, largest, ends.products, ends.converged, float(tolerance))
 
 
 def single(problem: Problem, weights: Weights, name: str) -> list[Array]:

@@ -124,7 +124,7 @@ def inertia(problem: Problem, weights: Weights, *, tolerance: float = 1e-12) -> 
     undecided = seen.dimension - negative - nothing - positive
     for count, decay in zip(seen.complements, problem.network.weight_decay, strict=True):
         positive, nothing = positive + count * (decay > 0), nothing + count * (decay == 0)
-    return Inertia(negative, nothing, positive, undecided, tolerance)
+    return Inertia(negative, nothing, positive, undecided, float(tolerance))
 
 
 def _dense(seen: AllDirections | SeenDirections) -> Array:

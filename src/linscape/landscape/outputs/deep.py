@@ -38,7 +38,8 @@ def framed_gain(problem: Problem, measure: OutputMeasure) -> FramedGain:
     """
     energy = Energy.of(problem, measure.spectrum)
     frames = FrameProblem(measure, energy, rank_limit(problem))
-    best = FramedGain(0.0, 0.0, math.inf, np.zeros(measure.coefficients.T.shape))
+    shape = problem.moments.outputs, problem.moments.inputs
+    best = FramedGain(0.0, 0.0, math.inf, np.zeros(shape))
     for frame in candidate_frames(frames):
         found = _attained(problem, measure, energy, frames, frame)
         upper = min(best.upper, bounded_gain(measure, energy, frames, frame))

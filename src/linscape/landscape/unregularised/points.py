@@ -200,7 +200,7 @@ def _weights(
 def _reach(problem: Problem, data: Modes) -> Array:
     """Return, for each input, the weight that would make it as large as y; 0 if it is constant."""
     deviations = np.sqrt(np.diagonal(linear_moments(problem)[0]))
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         reach: Array = np.where(deviations > 0, math.sqrt(data.total) / deviations, 0.0)
     return reach
 
