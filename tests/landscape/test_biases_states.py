@@ -272,6 +272,18 @@ def test_states_are_strict_json():
         assert json.loads(json.dumps(state.to_dict(), allow_nan=False))["loss"] == state.loss
 
 
+@pytest.mark.parametrize("hidden", [(), (2,), (2, 2)])
+def test_a_decay_of_which_no_product_is_a_float(hidden):
+    moments = ls.Moments([[2.0]], [2e20], 5e40, mean_x=[1.0], mean_y=1e20, n=4)
+    network = ls.Network(hidden, weight_decay=1e300, bias="decayed")
+    state = trivial_state(ls.Problem(moments, network))
+    # the bias is nothing beside such a decay: what is left is E[y²]
+    assert state.loss == pytest.approx(5e40, rel=1e-12)
+    assert state.output == pytest.approx(1e20 / 1e300, rel=1e-12)
+    assert math.isfinite(state.force)
+    assert state.is_minimum == bool(hidden)  # without hidden layers any signal pulls
+
+
 def test_what_has_no_such_state_is_refused():
     X, y = rows()
     with pytest.raises(InvalidNetwork, match="bias='decayed'"):

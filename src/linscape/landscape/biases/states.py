@@ -109,7 +109,7 @@ def trivial_state(problem: Problem) -> BiasState:
     network, moments = problem.network, problem.moments
     require_decay(problem)
     factor, decay, mean_y = problem.data_factor, network.weight_decay[-1], _mean_y(problem)
-    rest = decay * mean_y / (factor + decay)
+    rest = decay / (factor + decay) * mean_y  # the product of both may overflow
     force = size = factor * abs(rest)
     if network.depth < 2:
         signal, mean = np.ravel(moments.covariance_xy), np.asarray(moments.mean_x)
@@ -121,7 +121,7 @@ def trivial_state(problem: Problem) -> BiasState:
         stays: bool | None = not is_nontrivial(problem)
     else:
         stays = _is_at_most(force, threshold, _ROUNDING * (size + threshold))
-    output = factor * mean_y / (factor + decay)
+    output = factor / (factor + decay) * mean_y
     layers = [np.zeros(shape) for shape in problem.shapes]
     layers[-1][0, -1] = output
     return BiasState(
@@ -140,7 +140,7 @@ def loss_of_trivial_state(problem: Problem) -> float:
     """Return α(Var y + κȳ²), κ = γ_u/(α + γ_u)."""
     factor, decay, mean_y = problem.data_factor, problem.network.weight_decay[-1], _mean_y(problem)
     variance = float(np.reshape(np.asarray(problem.moments.covariance_y), ()))
-    return factor * (variance + decay * mean_y / (factor + decay) * mean_y)
+    return factor * (variance + decay / (factor + decay) * mean_y * mean_y)
 
 
 def require_decay(problem: Problem) -> None:
