@@ -450,3 +450,16 @@ def test_copies_keep_the_product_and_the_decay_and_lower_the_noise(seed, count, 
 
     assert noise(copied) <= noise(units) * (1 + 1e-12)
     assert copied_units(units, values, count - 1) is None
+
+
+def test_inputs_without_variance_gain_nothing():
+    # denormal inputs: E[xyᵀ] is not zero, their variance is
+    rng = np.random.default_rng(0)
+    X = np.array([[5e-324], [0], [5e-324], [-5e-324], [0], [5e-324]])
+    Y = 7e7 * rng.standard_normal((6, 2)) + [5e7, -3e7]
+    moments = ls.Moments.from_arrays(X, Y)
+    assert np.any(moments.C)
+    network = ls.Network((1, 2, 3), noise=(0.1, 1.0, 0.0), weight_decay=1e8, input_noise=0.5)
+    minimum = ls.global_minimum(ls.Problem(moments, network))
+    assert minimum.loss == pytest.approx(np.sum(Y**2) / 6, rel=1e-12)
+    assert minimum.gain == 0

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import linscape as ls
+from linscape.landscape.outputs.newton import Factors, _Point
 from oracles import averaged_loss_and_gradient, minimum_by_multistart
 
 SCALES = st.sampled_from([1e-8, 1e-3, 1.0, 1e4, 1e8])
@@ -214,3 +215,14 @@ def test_a_conic_solver_finds_the_same(condition):
     loss = np.sum((X @ found.T - Y) ** 2) / 60 + 2 * decay * norm
     assert loss >= minimum.lower * (1 - 1e-12)
     assert loss == pytest.approx(minimum.loss, rel=1e-7)  # its own tolerance is 1e-8
+
+
+def test_units_that_are_equal_can_be_preconditioned_at_any_penalty():
+    at = Factors(np.eye(2), np.ones((2, 2)))
+    for penalty in (1e-300, 1e-20, 1.0):
+        point = _Point(np.ones(2), np.zeros((2, 2)), penalty, at)
+        point.prepare()
+        solved = point.preconditioned(Factors(np.ones((2, 2)), np.ones((2, 2))))
+        assert np.isfinite(solved.left).all()
+        # the row (1, 1) lies in the range of the block [[4, 4], [4, 4]] + penalty
+        np.testing.assert_allclose(solved.left, 1 / (8 + penalty), rtol=1e-10)

@@ -43,8 +43,9 @@ class _Point:
     def prepare(self) -> None:
         """Invert the two diagonal blocks of the Hessian, those of alternating ridge regressions."""
         left, right = self.at
-        block = 2 * (right * self.values) @ right.T + self.penalty * np.eye(len(right))
-        self._inverse = np.linalg.inv(block)
+        block = 2 * (right * self.values) @ right.T
+        least = np.finfo(np.float64).eps * np.trace(block)  # a smaller penalty leaves it singular
+        self._inverse = np.linalg.inv(block + max(self.penalty, least) * np.eye(len(right)))
         squares, self._axes = np.linalg.eigh(left.T @ left)
         self._scales = 2 * np.maximum(squares, 0)[:, None] * self.values + self.penalty
 

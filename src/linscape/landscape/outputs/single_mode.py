@@ -61,6 +61,8 @@ def single_mode_bound(measure: OutputMeasure, energy: Energy) -> float:
     With D = 1 it serves where the gain is positive. Each of the modes of a product of higher rank
     gains no more either.
     """
+    if not len(measure.spectrum.values):  # inputs without variance
+        return 0.0
     frames, frame = silent_frames(measure, energy, 1), _best_mode(measure, energy)
     paying = frames.gains(frame) > 0
     frame = Frame(frame.directions[:, paying], frame.logs[paying])
